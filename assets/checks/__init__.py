@@ -1,0 +1,1 @@
+"""Asset checks; `gx.py` is the only caller of Great Expectations."""

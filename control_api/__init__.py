@@ -1,0 +1,1 @@
+"""The API for people; health only for now."""

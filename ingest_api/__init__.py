@@ -1,0 +1,1 @@
+"""The collector: takes requests over HTTP and answers after the stream has acknowledged."""

@@ -1,0 +1,1 @@
+"""The embedded Kafka, ClickHouse, PostgreSQL, Valkey and their supervisor."""

@@ -1,0 +1,1 @@
+"""Wiring only: definitions, resources, schedules, sensors, hooks."""

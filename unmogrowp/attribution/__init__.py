@@ -1,0 +1,1 @@
+"""Installs and their attribution: names the SQL of the marts and publishes their days."""

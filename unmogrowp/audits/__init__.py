@@ -1,0 +1,1 @@
+"""Audits: reconciliation between layers, completeness, and the reports people read."""

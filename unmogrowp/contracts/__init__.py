@@ -1,0 +1,1 @@
+"""Contracts on the wire: topics, record headers, items, touches, rejection codes."""

@@ -1,0 +1,1 @@
+"""The control database: apps, write keys, the audit log (PostgreSQL)."""

@@ -1,0 +1,1 @@
+"""Landing: stream to raw.requests to clean.*, exactly once, and rebuilding days of clean.*."""

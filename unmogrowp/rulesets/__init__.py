@@ -1,0 +1,1 @@
+"""Rulesets: attribution rules as data, hashed and versioned."""

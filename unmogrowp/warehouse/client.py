@@ -1,0 +1,189 @@
+"""The one way the project talks to ClickHouse: named queries, bound parameters, typed errors.
+
+Vendor errors are translated here once. Whether one may be retried is decided by its code, from a
+short list with the reason per code, never by its text.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import clickhouse_connect
+import polars as pl
+import pyarrow as pa
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
+
+from unmogrowp.errors import QueryFailed, WarehouseUnavailable
+from unmogrowp.warehouse import named_queries
+
+# Code -> why trying again can help.
+RETRYABLE_CODES = {
+    159: "TIMEOUT_EXCEEDED: the server was busy",
+    202: "TOO_MANY_SIMULTANEOUS_QUERIES: a slot frees up",
+    209: "SOCKET_TIMEOUT",
+    210: "NETWORK_ERROR",
+    241: "MEMORY_LIMIT_EXCEEDED: other queries end",
+    242: "TABLE_IS_READ_ONLY: a replica is reconnecting",
+    252: "TOO_MANY_PARTS: merges catch up",
+    425: "SYSTEM_ERROR of the operating system",
+    999: "KEEPER_EXCEPTION: the keeper elects a leader",
+}
+
+# Every pipeline statement: synchronous inserts (asynchronous is the server's default) and no
+# silent replacement of NULL by a default.
+PIPELINE_SETTINGS: dict[str, Any] = {"async_insert": 0, "input_format_null_as_default": 0}
+
+Params = Mapping[str, Any]
+
+
+class Warehouse:
+    """A connection to ClickHouse. Safe to share between threads; `close` when done."""
+
+    def __init__(self, client: Client, log_comment: Mapping[str, str] | None = None) -> None:
+        self._client = client
+        self._log_comment = dict(log_comment or {})
+
+    @classmethod
+    def connect(
+        cls,
+        url: str,
+        user: str,
+        password: str,
+        log_comment: Mapping[str, str] | None = None,
+    ) -> Self:
+        """Connect to a server by URL, `http://host:port` or `https://host:port`.
+
+        Raises:
+            WarehouseUnavailable: Nothing answers there, or it is not ready.
+        """
+        parts = urlsplit(url)
+        try:
+            client = clickhouse_connect.get_client(
+                host=parts.hostname or "127.0.0.1",
+                port=parts.port or (8443 if parts.scheme == "https" else 8123),
+                interface="https" if parts.scheme == "https" else "http",
+                username=parts.username or user,
+                password=parts.password or password,
+                autogenerate_session_id=False,
+                tz_mode="aware",
+                query_retries=0,
+                send_receive_timeout=3600,
+            )
+        except (ClickHouseError, OSError) as error:
+            raise _translate(error) from error
+        return cls(client, log_comment)
+
+    @classmethod
+    def embedded(cls, path: str) -> Self:
+        """Open the engine inside this process (tests): one process per path."""
+        client = clickhouse_connect.get_client(interface="chdb", path=path, tz_mode="aware")
+        return cls(client)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._client.close()
+
+    def run(
+        self, name: str, params: Params | None = None, settings: Params | None = None
+    ) -> dict[str, Any]:
+        """Execute a named statement that returns no rows; return ClickHouse's own summary."""
+        return self.execute(named_queries.load(name), params, settings)
+
+    def execute(
+        self, sql: str, params: Params | None = None, settings: Params | None = None
+    ) -> dict[str, Any]:
+        """Execute one statement that returns no rows; return ClickHouse's own summary."""
+        try:
+            result = self._client.command(
+                sql, parameters=dict(params or {}), settings=self._settings(settings)
+            )
+        except (ClickHouseError, OSError) as error:
+            raise _translate(error) from error
+        return dict(getattr(result, "summary", {}) or {})
+
+    def rows(self, sql: str, params: Params | None = None) -> list[tuple[Any, ...]]:
+        """Return the rows of a query as tuples."""
+        try:
+            result = self._client.query(
+                sql, parameters=dict(params or {}), settings=self._settings(None)
+            )
+        except (ClickHouseError, OSError) as error:
+            raise _translate(error) from error
+        return [tuple(row) for row in result.result_rows]
+
+    def named_rows(self, name: str, params: Params | None = None) -> list[tuple[Any, ...]]:
+        """Return the rows of a named query."""
+        return self.rows(named_queries.load(name), params)
+
+    def records(self, sql: str, params: Params | None = None) -> list[dict[str, Any]]:
+        """Return the rows of a query as dictionaries."""
+        try:
+            result = self._client.query(
+                sql, parameters=dict(params or {}), settings=self._settings(None)
+            )
+        except (ClickHouseError, OSError) as error:
+            raise _translate(error) from error
+        return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
+
+    def scalar(self, sql: str, params: Params | None = None) -> Any:
+        """Return the first column of the first row."""
+        return self.rows(sql, params)[0][0]
+
+    def frame(self, sql: str, params: Params | None = None) -> pl.DataFrame:
+        """Return a query as a polars frame; instants keep their time zone."""
+        try:
+            table = self._client.query_arrow(
+                sql, parameters=dict(params or {}), settings=self._settings(None)
+            )
+        except (ClickHouseError, OSError) as error:
+            raise _translate(error) from error
+        frame = pl.from_arrow(table)
+        assert isinstance(frame, pl.DataFrame)
+        return frame
+
+    def insert_arrow(
+        self, table: str, rows: pa.Table, *, token: str, settings: Params | None = None
+    ) -> None:
+        """Insert rows as one block; the same `token` again inserts nothing.
+
+        The schema of `rows` must be the table's: unknown columns raise, but a missing one would
+        silently become its default, so callers build rows with an explicit schema.
+        """
+        try:
+            self._client.insert_arrow(
+                table,
+                rows,
+                settings={**self._settings(settings), "insert_deduplication_token": token},
+            )
+        except (ClickHouseError, OSError) as error:
+            raise _translate(error) from error
+
+    def _settings(self, settings: Params | None) -> dict[str, Any]:
+        merged = {**PIPELINE_SETTINGS, **(settings or {})}
+        if self._log_comment:
+            merged["log_comment"] = json.dumps(self._log_comment, sort_keys=True)
+        return merged
+
+
+def error_code(error: BaseException) -> int:
+    """Return ClickHouse's error code of a vendor error, 0 where it has none."""
+    code = getattr(error, "code", None)
+    return int(code) if isinstance(code, int) else 0
+
+
+def _translate(error: BaseException) -> Exception:
+    code = error_code(error)
+    message = str(error)
+    if code in RETRYABLE_CODES:
+        return WarehouseUnavailable(f"{RETRYABLE_CODES[code]} ({message})")
+    if code == 0 and isinstance(error, OSError | OperationalError):
+        return WarehouseUnavailable(message)
+    return QueryFailed(message, code)
+
+
+def quoted_list(values: Sequence[str]) -> str:
+    """Return values as a literal for an `Array(String)` parameter."""
+    escaped = (value.replace("\\", "\\\\").replace("'", "\\'") for value in values)
+    return "[" + ",".join(f"'{value}'" for value in escaped) + "]"

@@ -1,0 +1,1 @@
+DROP TABLE IF EXISTS raw.requests {{on_cluster}} SYNC;
