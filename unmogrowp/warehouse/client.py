@@ -41,8 +41,15 @@ Params = Mapping[str, Any]
 class Warehouse:
     """A connection to ClickHouse. Safe to share between threads; `close` when done."""
 
-    def __init__(self, client: Client, log_comment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        log_comment: Mapping[str, str] | None = None,
+        *,
+        read_only: bool = False,
+    ) -> None:
         self._client = client
+        self._defaults = {} if read_only else PIPELINE_SETTINGS
         self._log_comment = dict(log_comment or {})
 
     @classmethod
@@ -52,8 +59,12 @@ class Warehouse:
         user: str,
         password: str,
         log_comment: Mapping[str, str] | None = None,
+        *,
+        read_only: bool = False,
     ) -> Self:
         """Connect to a server by URL, `http://host:port` or `https://host:port`.
+
+        `read_only` sends no settings: accounts that may only read may not change any.
 
         Raises:
             WarehouseUnavailable: Nothing answers there, or it is not ready.
@@ -73,7 +84,7 @@ class Warehouse:
             )
         except (ClickHouseError, OSError) as error:
             raise _translate(error) from error
-        return cls(client, log_comment)
+        return cls(client, log_comment, read_only=read_only)
 
     @classmethod
     def embedded(cls, path: str) -> Self:
@@ -161,7 +172,7 @@ class Warehouse:
             raise _translate(error) from error
 
     def _settings(self, settings: Params | None) -> dict[str, Any]:
-        merged = {**PIPELINE_SETTINGS, **(settings or {})}
+        merged = {**self._defaults, **(settings or {})}
         if self._log_comment:
             merged["log_comment"] = json.dumps(self._log_comment, sort_keys=True)
         return merged
