@@ -1,4 +1,4 @@
-CREATE TABLE raw.requests {{on_cluster}}
+CREATE TABLE IF NOT EXISTS raw.requests {{on_cluster}}
 (
     topic            LowCardinality(String) COMMENT 'Stream topic',
     topic_id         LowCardinality(String) COMMENT 'UUID of the topic: a topic created anew has another one',

@@ -1,4 +1,4 @@
-CREATE TABLE clean.events {{on_cluster}}
+CREATE TABLE IF NOT EXISTS clean.events {{on_cluster}}
 (
     app_id           LowCardinality(String) COMMENT 'App',
     message_id       String                 COMMENT 'Id the client gave, or a hash of request and index',
@@ -48,7 +48,7 @@ ORDER BY (app_id, event_name, device_key, occurred_at, message_id)
 SETTINGS {{dedup_window}}
 COMMENT 'One row per (app_id, message_id): the first received copy';
 
-CREATE TABLE clean.touches {{on_cluster}}
+CREATE TABLE IF NOT EXISTS clean.touches {{on_cluster}}
 (
     app_id           LowCardinality(String) COMMENT 'App',
     touch_id         String                 COMMENT 'Hash that is equal for copies of one touch',
@@ -94,7 +94,7 @@ ORDER BY (app_id, touch_at, touch_id)
 SETTINGS {{dedup_window}}
 COMMENT 'One row per (app_id, touch_id): the first received copy';
 
-CREATE TABLE clean.failed {{on_cluster}}
+CREATE TABLE IF NOT EXISTS clean.failed {{on_cluster}}
 (
     app_id           LowCardinality(String) COMMENT 'App; empty when unknown',
     code             LowCardinality(String) COMMENT 'Rejection code',
@@ -117,7 +117,7 @@ ORDER BY (app_id, code, received_at, topic_id, partition, offset, frame_index, i
 SETTINGS {{dedup_window}}
 COMMENT 'One row per refused item or request, with its bytes';
 
-CREATE TABLE clean.duplicates {{on_cluster}}
+CREATE TABLE IF NOT EXISTS clean.duplicates {{on_cluster}}
 (
     app_id           LowCardinality(String) COMMENT 'App',
     kind             LowCardinality(String) COMMENT 'event or touch',

@@ -1,4 +1,4 @@
-CREATE TABLE audit.landing_ranges {{on_cluster}}
+CREATE TABLE IF NOT EXISTS audit.landing_ranges {{on_cluster}}
 (
     landing_seq      UInt64                 COMMENT 'Order in which ranges were planned, from 1',
     state            LowCardinality(String) COMMENT 'planned, landed, gap_accepted, series_ended',
@@ -19,7 +19,7 @@ ORDER BY (topic, topic_id, partition, start_offset, state, received_on, landing_
 SETTINGS {{dedup_window}}
 COMMENT 'What landing planned and what it landed: one row per (range, state, day of receipt)';
 
-CREATE TABLE audit.collector_reports {{on_cluster}}
+CREATE TABLE IF NOT EXISTS audit.collector_reports {{on_cluster}}
 (
     collector_id     LowCardinality(String) COMMENT 'Collector process slot, stable over restarts',
     boot_id          String                 COMMENT 'Unique id of one life of that process',
@@ -46,7 +46,7 @@ ORDER BY (app_id, hour, topic, collector_id, boot_id, sequence)
 SETTINGS {{dedup_window}}
 COMMENT 'What collectors say they acknowledged: counters since boot, one row per (report, app, hour, topic)';
 
-CREATE TABLE audit.touched_days {{on_cluster}}
+CREATE TABLE IF NOT EXISTS audit.touched_days {{on_cluster}}
 (
     mart             LowCardinality(String) COMMENT 'What has to be built again: clean, installs or attribution',
     day              Date                   COMMENT 'UTC day of the partition',

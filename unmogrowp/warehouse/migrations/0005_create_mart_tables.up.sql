@@ -1,4 +1,4 @@
-CREATE TABLE mart.installs {{on_cluster}}
+CREATE TABLE IF NOT EXISTS mart.installs {{on_cluster}}
 (
     app_id           LowCardinality(String) COMMENT 'App',
     install_id       String                 COMMENT 'Hash of app, device and ordinal',
@@ -37,7 +37,7 @@ PARTITION BY toDate(installed_at)
 ORDER BY (app_id, device_key, installed_at, install_id)
 COMMENT 'One row per install or reinstall of a device';
 
-CREATE TABLE mart.attribution_candidates {{on_cluster}}
+CREATE TABLE IF NOT EXISTS mart.attribution_candidates {{on_cluster}}
 (
     ruleset_id       LowCardinality(String) COMMENT 'Ruleset',
     app_id           LowCardinality(String) COMMENT 'App',
@@ -69,7 +69,7 @@ PARTITION BY (ruleset_id, toDate(installed_at))
 ORDER BY (app_id, install_id, rank, touch_id)
 COMMENT 'One row per (ruleset, install, touch considered)';
 
-CREATE TABLE mart.attributed_installs {{on_cluster}}
+CREATE TABLE IF NOT EXISTS mart.attributed_installs {{on_cluster}}
 (
     ruleset_id       LowCardinality(String) COMMENT 'Ruleset',
     app_id           LowCardinality(String) COMMENT 'App',

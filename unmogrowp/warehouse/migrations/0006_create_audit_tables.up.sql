@@ -1,4 +1,4 @@
-CREATE TABLE audit.reconciliation {{on_cluster}}
+CREATE TABLE IF NOT EXISTS audit.reconciliation {{on_cluster}}
 (
     audit_id         String                 COMMENT 'One run of the audit',
     audited_at       DateTime64(3, 'UTC')   COMMENT 'When the audit ran',
@@ -19,7 +19,7 @@ PARTITION BY toYYYYMM(audited_at)
 ORDER BY (audited_at, audit_id, identity, scope, app_id, hour)
 COMMENT 'One row per (audit, identity, scope, app, hour): two counts that should be equal';
 
-CREATE TABLE audit.reconciliation_differences {{on_cluster}}
+CREATE TABLE IF NOT EXISTS audit.reconciliation_differences {{on_cluster}}
 (
     audit_id         String                 COMMENT 'One run of the audit',
     audited_at       DateTime64(3, 'UTC')   COMMENT 'When the audit ran',
@@ -35,7 +35,7 @@ PARTITION BY toYYYYMM(audited_at)
 ORDER BY (audited_at, audit_id, identity, app_id, hour, id)
 COMMENT 'One row per id behind a difference; at most 1,000 per identity and audit';
 
-CREATE TABLE audit.quality_results {{on_cluster}}
+CREATE TABLE IF NOT EXISTS audit.quality_results {{on_cluster}}
 (
     checked_at       DateTime64(3, 'UTC')   COMMENT 'When the check ran',
     run_id           String                 COMMENT 'Dagster run, or empty',
@@ -55,7 +55,7 @@ PARTITION BY toYYYYMM(checked_at)
 ORDER BY (table_name, checked_at, check_name)
 COMMENT 'One row per check and run';
 
-CREATE TABLE audit.config_snapshots {{on_cluster}}
+CREATE TABLE IF NOT EXISTS audit.config_snapshots {{on_cluster}}
 (
     config_hash      String                 COMMENT 'Hash of the body',
     kind             LowCardinality(String) COMMENT 'ruleset, ...',

@@ -1,0 +1,1 @@
+DROP TABLE IF EXISTS audit.published_partitions {{on_cluster}} SYNC;
