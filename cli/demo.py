@@ -181,7 +181,7 @@ def _show_sources(console: Console, warehouse: Warehouse, app_id: str, day: Demo
 
 
 def _show_decisions(console: Console, warehouse: Warehouse, app_id: str, day: DemoDay) -> None:
-    stories = {}
+    stories: dict[str, str] = {}
     for message_id, title in day.stories.items():
         stories.setdefault(title, message_id)
     for title, message_id in stories.items():
