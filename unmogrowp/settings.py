@@ -209,6 +209,18 @@ def home_folder() -> Path:
     return Path(os.environ.get("UNMOGROWP_HOME") or "var").absolute()
 
 
+def cache_folder() -> Path:
+    """Return where downloads are kept: `UNMOGROWP_CACHE`, else the user's own cache folder.
+
+    It is not part of the data folder, so that wiping the data does not need the network again.
+    """
+    given = os.environ.get("UNMOGROWP_CACHE")
+    if given:
+        return Path(given).absolute()
+    user_cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(user_cache) if user_cache else Path.home() / ".cache").absolute() / "unmogrowp"
+
+
 def load_settings() -> Settings:
     """Read all sources once.
 

@@ -1,0 +1,50 @@
+"""Choosing ports: the preferred one, else the next free one, the same again at the next start."""
+
+import socket
+from collections.abc import Collection
+
+LOOPBACK = "127.0.0.1"
+SEARCHED = 200
+
+
+def is_free(port: int, host: str = LOOPBACK) -> bool:
+    """Tell whether a server could listen on the port now.
+
+    SO_REUSEADDR as servers set it (connections in TIME_WAIT do not count); a listener with
+    SO_REUSEPORT, which a gRPC server is, still makes this bind fail.
+    """
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+            probe.listen(1)
+        except OSError:
+            return False
+        return True
+
+
+def choose_port(preferred: int, taken: Collection[int] = (), host: str = LOOPBACK) -> int:
+    """Return the preferred port, or the next one that is free and not in `taken`.
+
+    0 means any free port.
+
+    Raises:
+        OSError: Nothing is free in the next 200 ports.
+    """
+    if preferred == 0:
+        return any_free_port(taken, host)
+    for port in range(preferred, min(preferred + SEARCHED, 65536)):
+        if port not in taken and is_free(port, host):
+            return port
+    raise OSError(f"no free port from {preferred} on")
+
+
+def any_free_port(taken: Collection[int] = (), host: str = LOOPBACK) -> int:
+    """Return a port the operating system says is free."""
+    for _ in range(SEARCHED):
+        with socket.socket() as probe:
+            probe.bind((host, 0))
+            port = int(probe.getsockname()[1])
+        if port not in taken:
+            return port
+    raise OSError("no free port")
