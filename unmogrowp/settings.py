@@ -19,6 +19,7 @@ from pydantic_settings import (
 )
 
 from unmogrowp.errors import ConfigurationError
+from unmogrowp.stream.kafka_connection import KafkaConnection
 
 MIB = 1024 * 1024
 
@@ -39,6 +40,17 @@ class KafkaSettings(_Group):
     events_partitions: int = Field(2, ge=1, description="of events.v1, when it is created")
     replication_factor: int = Field(1, ge=1)
     retention_hours: int = Field(168, ge=1, description="how long the stream keeps records")
+
+    def connection(self) -> KafkaConnection:
+        """Return what a Kafka client needs, for the library's stream classes."""
+        return KafkaConnection(
+            bootstrap_servers=self.bootstrap_servers,
+            security_protocol=self.security_protocol,
+            sasl_mechanism=self.sasl_mechanism,
+            sasl_username=self.sasl_username,
+            sasl_password=self.sasl_password.get_secret_value(),
+            ssl_ca_file=self.ssl_ca_file,
+        )
 
 
 class ClickHouseSettings(_Group):

@@ -1,0 +1,195 @@
+"""Kafka as a sink: idempotent, acks=all, never blocking the caller.
+
+kafka-python has no bound on what it buffers (docs/adr/0030): the caller counts bytes. It also
+blocks for metadata inside `send`, and its constructor waits for a broker; so a thread of our own
+connects, warms the metadata and watches, and until then `send` refuses at once.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+
+from unmogrowp.contracts.topics import MAX_MESSAGE_BYTES
+from unmogrowp.errors import SinkUnavailable
+from unmogrowp.stream import kafka_admin
+from unmogrowp.stream.kafka_connection import KafkaConnection
+from unmogrowp.stream.port import Headers, Placement
+
+logger = logging.getLogger(__name__)
+
+OnDone = Callable[[Placement | None, Exception | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ProducerOptions:
+    """Tuning of the producer; times in milliseconds, sizes in bytes."""
+
+    compression: str = "lz4"
+    linger_ms: int = 0
+    delivery_timeout_ms: int = 20_000
+    batch_bytes: int = 256 * 1024
+    limits_interval_s: float = 60.0
+
+
+class KafkaStreamProducer:
+    """Sends records to the given topics of one cluster; safe to share between threads."""
+
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        topics: Sequence[str],
+        options: ProducerOptions | None = None,
+    ) -> None:
+        self._connection = connection
+        self._topics = list(topics)
+        self._options = options or ProducerOptions()
+        self._producer: Any = None
+        self._topic_ids: dict[str, str] = {}
+        self._limits: dict[str, int] = {}
+        self._closing = threading.Event()
+        self._ready = threading.Event()
+        self._watch = threading.Thread(target=self._run, name="kafka-watch", daemon=True)
+        self._watch.start()
+
+    def wait_until_ready(self, timeout_s: float) -> bool:
+        """Wait for the first connection; False when there is none yet."""
+        return self._ready.wait(timeout_s)
+
+    def is_ready(self) -> bool:
+        """Say whether a connection was made and no fatal error is known."""
+        return self._ready.is_set()
+
+    def send(
+        self, topic: str, key: bytes | None, value: bytes, headers: Headers, on_done: OnDone
+    ) -> None:
+        """Queue one record; see the port for the promise.
+
+        `Placement.offset` is -1 in the rare case that the broker recognised a repeated delivery
+        whose offset it no longer remembers: the record is stored, once.
+        """
+        producer = self._producer
+        if producer is None:
+            raise SinkUnavailable("not connected to Kafka yet")
+        # Asking the cached metadata first keeps `send` from waiting for it on our thread.
+        if producer._metadata.partitions_for_topic(topic) is None:
+            self._ready.clear()
+            raise SinkUnavailable(f"the partitions of {topic} are not known")
+        try:
+            future = producer.send(topic, value, key, headers)
+        except (KafkaError, ValueError, AssertionError) as error:
+            raise SinkUnavailable(f"{topic}: {type(error).__name__}: {error}") from error
+
+        def stored(metadata: Any) -> None:
+            topic_id = producer._metadata.topic_id(topic)
+            on_done(Placement(topic, str(topic_id), metadata.partition, metadata.offset), None)
+
+        def failed(error: Exception) -> None:
+            on_done(None, SinkUnavailable(f"{topic}: {type(error).__name__}: {error}"))
+
+        future._add_cb_eb(stored, failed)
+
+    def max_record_bytes(self, topic: str) -> int:
+        """Return the topic's `max.message.bytes` as last read, at most the contract's."""
+        return min(self._limits.get(topic, MAX_MESSAGE_BYTES), MAX_MESSAGE_BYTES)
+
+    def flush(self, timeout_s: float) -> None:
+        """Wait until nothing is in flight or the time is over."""
+        producer = self._producer
+        if producer is None:
+            return
+        try:
+            producer.flush(timeout_s)
+        except KafkaError as error:
+            logger.warning("flush ended early: %s", type(error).__name__)
+
+    def close(self, timeout_s: float = 5.0) -> None:
+        """Flush, then let go of threads and sockets, also when the broker is away."""
+        deadline = time.monotonic() + timeout_s
+        self._closing.set()
+        self.flush(timeout_s)
+        producer, self._producer = self._producer, None
+        self._ready.clear()
+        if producer is not None:
+            _close_quietly(producer, max(0.1, deadline - time.monotonic()))
+        self._watch.join(max(0.1, deadline - time.monotonic()))
+
+    def _run(self) -> None:
+        limits_read_at = 0.0
+        while not self._closing.is_set():
+            try:
+                self._connect_once()
+                if time.monotonic() - limits_read_at >= self._options.limits_interval_s:
+                    self._limits.update(
+                        kafka_admin.max_message_bytes(self._connection, self._topics)
+                    )
+                    limits_read_at = time.monotonic()
+                if self._producer is not None and not self._has_fatal_error():
+                    self._ready.set()
+            except SinkUnavailable as error:
+                logger.warning("%s", error)
+            self._closing.wait(1.0)
+
+    def _connect_once(self) -> None:
+        if self._producer is not None and self._has_fatal_error():
+            # An idempotent producer that lost its sequence refuses for ever: begin a new one.
+            logger.error("the producer has a fatal error and is replaced")
+            self._ready.clear()
+            broken, self._producer = self._producer, None
+            _close_quietly(broken, 0.1)
+        if self._producer is None:
+            producer = self._new_producer()
+            try:
+                for topic in self._topics:
+                    producer.partitions_for(topic)
+            except KafkaError as error:
+                _close_quietly(producer, 0.1)
+                raise SinkUnavailable(f"topics are not there yet: {error}") from error
+            if self._closing.is_set():
+                _close_quietly(producer, 0.1)
+                return
+            self._producer = producer
+        elif not self._ready.is_set():
+            for topic in self._topics:
+                try:
+                    self._producer.partitions_for(topic)
+                except KafkaError as error:
+                    raise SinkUnavailable(f"{topic} is not there: {error}") from error
+
+    def _has_fatal_error(self) -> bool:
+        manager = self._producer._transaction_manager
+        return bool(manager and manager.has_fatal_error())
+
+    def _new_producer(self) -> Any:
+        options = self._options
+        try:
+            return KafkaProducer(
+                **self._connection.client_arguments(),
+                client_id="unmogrowp-collector",
+                acks="all",
+                enable_idempotence=True,
+                allow_auto_create_topics=False,
+                compression_type=None if options.compression == "none" else options.compression,
+                linger_ms=options.linger_ms,
+                batch_size=options.batch_bytes,
+                max_request_size=MAX_MESSAGE_BYTES,
+                delivery_timeout_ms=options.delivery_timeout_ms,
+                request_timeout_ms=max(1_000, options.delivery_timeout_ms - options.linger_ms - 1),
+                max_block_ms=5_000,
+                bootstrap_timeout_ms=5_000,
+                metrics_enabled=False,
+            )
+        except (KafkaError, OSError, ValueError) as error:
+            raise SinkUnavailable(f"Kafka does not answer: {type(error).__name__}") from error
+
+
+def _close_quietly(producer: Any, timeout_s: float) -> None:
+    try:
+        producer.close(timeout=timeout_s)
+    except (KafkaError, RuntimeError) as error:
+        logger.warning("closing the producer: %s", type(error).__name__)
