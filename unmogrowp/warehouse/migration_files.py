@@ -39,11 +39,10 @@ class Migration:
 
 
 def load_migrations(folder: Path = MIGRATIONS) -> list[Migration]:
-    """Read all migrations in order.
+    """Read all migrations in the order of their numbers; numbers may be left out.
 
     Raises:
-        ConfigurationError: A name is malformed, a number is missing or used twice, or a file has
-            no counterpart.
+        ConfigurationError: A name is malformed, a number is used twice, or a file has no counterpart.
     """
     found: dict[int, dict[str, tuple[str, str]]] = {}
     for file in sorted(folder.glob("*.sql")):
@@ -54,8 +53,6 @@ def load_migrations(folder: Path = MIGRATIONS) -> list[Migration]:
         if match["direction"] in sides:
             raise ConfigurationError(f"migration number {match['number']} is used twice")
         sides[match["direction"]] = (match["name"], file.read_text(encoding="utf-8"))
-    if sorted(found) != list(range(1, len(found) + 1)):
-        raise ConfigurationError(f"migrations in {folder} are not numbered 1..{len(found)}")
     migrations = []
     for number in sorted(found):
         sides = found[number]

@@ -82,7 +82,7 @@ class Migrator:
     @property
     def newest(self) -> int:
         """Return the number of the last migration this code has."""
-        return len(self._migrations)
+        return max((migration.number for migration in self._migrations), default=0)
 
     def up(self, wait_s: float = 60) -> list[int]:
         """Apply what is missing, in order; return the numbers.

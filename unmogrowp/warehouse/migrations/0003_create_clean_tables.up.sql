@@ -40,7 +40,10 @@ CREATE TABLE IF NOT EXISTS clean.events {{on_cluster}}
     frame_index      UInt16                 COMMENT 'Coordinates: request within the record',
     item_index       UInt32                 COMMENT 'Coordinates: item within the request',
     landing_seq      UInt64                 COMMENT 'Sequence number of the landed range',
-    INDEX occurred occurred_at TYPE minmax GRANULARITY 1
+    key_hash         UInt64 MATERIALIZED cityHash64(app_id, message_id) COMMENT 'Finds copies of an event',
+    INDEX occurred occurred_at TYPE minmax GRANULARITY 1,
+    INDEX keys key_hash TYPE bloom_filter(0.01) GRANULARITY 4,
+    INDEX landed landing_seq TYPE minmax GRANULARITY 1
 )
 ENGINE = {{merge_tree}}
 PARTITION BY toDate(received_at)
@@ -86,7 +89,10 @@ CREATE TABLE IF NOT EXISTS clean.touches {{on_cluster}}
     frame_index      UInt16                 COMMENT 'Coordinates: request within the record',
     item_index       UInt32                 COMMENT 'Coordinates: item within the request',
     landing_seq      UInt64                 COMMENT 'Sequence number of the landed range',
-    INDEX touch_time touch_at TYPE minmax GRANULARITY 1
+    key_hash         UInt64 MATERIALIZED cityHash64(app_id, touch_id) COMMENT 'Finds copies of a touch',
+    INDEX touch_time touch_at TYPE minmax GRANULARITY 1,
+    INDEX keys key_hash TYPE bloom_filter(0.01) GRANULARITY 4,
+    INDEX landed landing_seq TYPE minmax GRANULARITY 1
 )
 ENGINE = {{merge_tree}}
 PARTITION BY toDate(received_at)
@@ -109,7 +115,8 @@ CREATE TABLE IF NOT EXISTS clean.failed {{on_cluster}}
     offset           UInt64                 COMMENT 'Coordinates: offset',
     frame_index      UInt16                 COMMENT 'Coordinates: request within the record',
     item_index       UInt32                 COMMENT 'Coordinates: item within the request; 0 at request level',
-    landing_seq      UInt64                 COMMENT 'Sequence number of the landed range'
+    landing_seq      UInt64                 COMMENT 'Sequence number of the landed range',
+    INDEX landed landing_seq TYPE minmax GRANULARITY 1
 )
 ENGINE = {{merge_tree}}
 PARTITION BY toDate(received_at)
@@ -134,7 +141,8 @@ CREATE TABLE IF NOT EXISTS clean.duplicates {{on_cluster}}
     kept_offset      UInt64                 COMMENT 'Coordinates of the row that stayed: offset',
     kept_frame_index UInt16                 COMMENT 'Coordinates of the row that stayed: request within the record',
     kept_item_index  UInt32                 COMMENT 'Coordinates of the row that stayed: item within the request',
-    landing_seq      UInt64                 COMMENT 'Sequence number of the landed range'
+    landing_seq      UInt64                 COMMENT 'Sequence number of the landed range',
+    INDEX landed landing_seq TYPE minmax GRANULARITY 1
 )
 ENGINE = {{merge_tree}}
 PARTITION BY toDate(received_at)

@@ -1,0 +1,4 @@
+DROP TABLE IF EXISTS staging.duplicates {{on_cluster}} SYNC;
+DROP TABLE IF EXISTS staging.failed {{on_cluster}} SYNC;
+DROP TABLE IF EXISTS staging.touches {{on_cluster}} SYNC;
+DROP TABLE IF EXISTS staging.events {{on_cluster}} SYNC;
