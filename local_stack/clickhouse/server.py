@@ -1,0 +1,159 @@
+"""The server's life: empty environment, closed sandbox, engine, serving, a clean end."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import uvicorn
+
+from local_stack.clickhouse.accounts import from_document
+from local_stack.clickhouse.app import App, Limits
+from local_stack.clickhouse.engine import Engine
+from local_stack.clickhouse.launch import handed_over, server_command
+from unmogrowp.errors import ConfigurationError
+
+MIB = 1 << 20
+_TEMPLATES = Path(__file__).parent / "templates"
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ServerOptions:
+    """The command line; see `--help`."""
+
+    path: Path
+    host: str = "127.0.0.1"
+    port: int = 8123
+    accounts_fd: int = 0
+    queries: int = 8
+    inserts: int = 2
+    waiting: int = 64
+    memory_mb: int = 0
+    insert_mb: int = 512
+    result_mb: int = 256
+    without_sandbox: bool = False
+
+
+def serve(options: ServerOptions) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        ConfigurationError: The server must not or cannot start like this.
+    """
+    with os.fdopen(options.accounts_fd, "rb") as handed:
+        document = handed.read()
+    # Not os.environ: Python itself puts LC_CTYPE there.
+    if Path("/proc/self/environ").read_bytes():
+        _start_again_without_environment(document)
+    accounts = from_document(document)
+    if hasattr(os, "setsid") and os.getpgrp() != os.getpid():
+        os.setsid()
+    folder = options.path.absolute()
+    data, config = folder / "data", folder / "config"
+    for made in (folder, data, config):
+        made.mkdir(parents=True, exist_ok=True, mode=0o700)
+    config_file = write_config(config, _memory_bytes(options))
+    listening = _listen(options.host, options.port)
+    limits = Limits(
+        queries=options.queries,
+        inserts=options.inserts,
+        waiting=options.waiting,
+        insert_bytes=options.insert_mb * MIB,
+        result_bytes=options.result_mb * MIB,
+    )
+    try:
+        engine = Engine(data, config_file)
+    except RuntimeError as error:
+        raise ConfigurationError(f"the engine cannot open {data}: {error}") from error
+    app = App(engine, accounts, limits)
+    server = _Server(app, listening)
+    port = listening.getsockname()[1]
+    sys.stdout.write(f"clickhouse {engine.version} listens on http://{options.host}:{port}\n")
+    sys.stdout.flush()
+    status = 1
+    try:
+        asyncio.run(server.run())
+        engine.close()
+        status = 0
+    except Exception:
+        logger.exception("the server ended with an error")
+    finally:
+        # The engine's threads must not outlive the interpreter: leave without tearing it down.
+        logging.shutdown()
+        os._exit(status)
+
+
+class _Server:
+    """uvicorn around the application, with our own order of shutting down."""
+
+    def __init__(self, app: App, listening: socket.socket) -> None:
+        self._app = app
+        self._listening = listening
+
+    async def run(self) -> None:
+        """Serve until a signal, then stop what runs."""
+        application: Any = self._app
+        config = uvicorn.Config(
+            application, log_level="warning", access_log=False, lifespan="off",
+            timeout_graceful_shutdown=2, timeout_keep_alive=75, server_header=False,
+            loop="none", http="httptools", ws="none",
+        )  # fmt: skip
+        server = uvicorn.Server(config)
+        loop = asyncio.get_running_loop()
+        # uvicorn restores and re-raises signals that it caught itself: it catches none here.
+        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+        tidying = asyncio.create_task(self._app.tidy())
+        serving = asyncio.create_task(server._serve(sockets=[self._listening]))
+        stopping = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopping.set)
+        waiting = asyncio.create_task(stopping.wait())
+        await asyncio.wait({waiting, serving}, return_when=asyncio.FIRST_COMPLETED)
+        server.should_exit = True
+        self._app.closing = True
+        await self._app.running.cancel_all()
+        await serving
+        tidying.cancel()
+        waiting.cancel()
+        await self._app.close()
+
+
+def write_config(folder: Path, memory_bytes: int) -> Path:
+    """Write the engine's configuration anew and return its main file."""
+    users = folder / "users.xml"
+    users.write_text((_TEMPLATES / "users.xml").read_text())
+    config = (_TEMPLATES / "config.xml").read_text()
+    config = config.replace("@USERS_FILE@", str(users)).replace("@MEMORY_BYTES@", str(memory_bytes))
+    file = folder / "config.xml"
+    file.write_text(config)
+    return file
+
+
+def _memory_bytes(options: ServerOptions) -> int:
+    if options.memory_mb:
+        return options.memory_mb * MIB
+    return int(psutil.virtual_memory().total * 0.4)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), backlog=512, reuse_port=False)
+    except OSError as error:
+        raise ConfigurationError(f"{host}:{port} cannot be listened on: {error}") from error
+
+
+def _start_again_without_environment(document: bytes) -> None:
+    """Become the same command with an empty environment, which `/proc/self/environ` shows."""
+    arguments = [a for a in sys.argv[1:] if not a.startswith("--accounts-fd=")]
+    if "--accounts-fd" in arguments:
+        at = arguments.index("--accounts-fd")
+        del arguments[at : at + 2]
+    command = server_command([*arguments, "--accounts-fd", str(handed_over(document))])
+    os.execve(command[0], command, {})  # nosec B606

@@ -1,0 +1,157 @@
+"""Tells from its text what a statement is, which FORMAT it names and where its data begins."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from local_stack.clickhouse.lexer import Token, tokens
+
+Kind = Literal["select", "insert_data", "insert_select", "set", "use", "kill", "other"]
+
+# What follows the name of an input format in an INSERT, up to its data: ClickHouse skips blanks
+# and one line end, nothing more, because binary data may begin with bytes that look like blanks.
+_BEFORE_DATA = re.compile(r"[ \t\f]*\r?\n?")
+
+_SELECT_WORDS = {"SELECT", "WITH", "FROM"}
+_INSERT_SOURCES = {"SELECT", "WITH", "WATCH", "FROM"}
+_NAME_FOLLOWS = {"INTO", "TABLE", "FUNCTION"}
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What a request asks for.
+
+    Attributes:
+        format: The FORMAT named in the text: of the result, or of an INSERT's data.
+        head: An INSERT without FORMAT and data, as the engine's streaming insert wants it.
+        data_start: Where an INSERT's data begins in the text.
+        writes_file: The text has INTO OUTFILE or FROM INFILE.
+    """
+
+    kind: Kind
+    format: str = ""
+    head: str = ""
+    data_start: int = 0
+    writes_file: bool = False
+
+
+def parse(sql: str) -> Statement:
+    """Classify one statement; unfinished or wrong text is `other` and the engine says why."""
+    stream = (token for token in tokens(sql) if token.text != "(")
+    first = next(stream, None)
+    if first is None:
+        return Statement("other")
+    if first.upper == "INSERT":
+        return _parse_insert(sql)
+    kind: Kind = "other"
+    if first.upper in _SELECT_WORDS:
+        kind = "select"
+    elif first.upper in ("SET", "USE", "KILL"):
+        kind = {"SET": "set", "USE": "use", "KILL": "kill"}[first.upper]  # type: ignore[assignment]
+    found, writes_file = _trailing_format(sql)
+    return Statement(kind, format=found, writes_file=writes_file)
+
+
+def _parse_insert(sql: str) -> Statement:
+    depth = 0
+    previous: Token | None = None
+    format_word: Token | None = None
+    for token in tokens(sql):
+        # `INSERT INTO format` and `INSERT INTO db.values` name tables, however they are called.
+        in_name = previous is not None and (previous.text == "." or previous.upper in _NAME_FOLLOWS)
+        if token.kind == "symbol" and token.text in "()":
+            depth += 1 if token.text == "(" else -1
+        elif depth == 0 and not in_name:
+            if format_word is not None and token.names:
+                data = _BEFORE_DATA.match(sql, token.end)
+                assert data
+                head = sql[: format_word.start]
+                return Statement("insert_data", token.text, head, data.end())
+            if token.upper == "VALUES":
+                return Statement("insert_data", "Values", sql[: token.start], token.end)
+            if token.upper in _INSERT_SOURCES:
+                found, writes_file = _trailing_format(sql)
+                return Statement("insert_select", format=found, writes_file=writes_file)
+            format_word = token if token.upper == "FORMAT" else None
+        previous = token
+    return Statement("other")
+
+
+def _trailing_format(sql: str) -> tuple[str, bool]:
+    """Return the FORMAT at the outermost level and whether files are read or written."""
+    depth = 0
+    found = ""
+    writes_file = False
+    before: Token | None = None
+    for token in tokens(sql):
+        if token.kind == "symbol" and token.text in "([{":
+            depth += 1
+        elif token.kind == "symbol" and token.text in ")]}":
+            depth -= 1
+        elif before is not None and token.names:
+            if depth == 0 and before.upper == "FORMAT":
+                found = token.text
+            if token.upper in ("OUTFILE", "INFILE") and before.upper in ("INTO", "FROM"):
+                writes_file = True
+        before = token
+    return found, writes_file
+
+
+def used_database(sql: str) -> str:
+    """Return the database that a USE statement names."""
+    names = [token.text for token in tokens(sql) if token.names]
+    return names[-1] if len(names) > 1 else ""
+
+
+def changed_settings(sql: str) -> list[str]:
+    """Return the names that a SET statement and every SETTINGS clause assign.
+
+    `SETTINGS` counts where a name and `=` follow; a name list ends at the first token that does
+    not continue it.
+    """
+    sequence = list(tokens(sql))
+    found: list[str] = []
+    for position, token in enumerate(sequence):
+        qualified = position > 0 and sequence[position - 1].text == "."
+        if (token.upper == "SETTINGS" and not qualified) or (token.upper == "SET" and not position):
+            found += _assigned(sequence[position + 1 :])
+    return found
+
+
+def _assigned(sequence: list[Token]) -> list[str]:
+    """Return the names of a list `a = 1, b = 2`; values may be nested."""
+    found: list[str] = []
+    depth = 0
+    expects_name = True
+    for position, token in enumerate(sequence):
+        if expects_name:
+            follower = sequence[position + 1].text if position + 1 < len(sequence) else ""
+            if not token.names or follower != "=":
+                break
+            found.append(token.text)
+            expects_name = False
+        elif token.kind == "symbol" and token.text in "([{":
+            depth += 1
+        elif token.kind == "symbol" and token.text in ")]}":
+            depth -= 1
+            if depth < 0:
+                break
+        elif token.text == "," and depth == 0:
+            expects_name = True
+    return found
+
+
+def called_names(sql: str) -> set[str]:
+    """Return every name that is followed by `(` or applied to columns by APPLY."""
+    found: set[str] = set()
+    before: Token | None = None
+    after_apply = False
+    for token in tokens(sql):
+        if token.text == "(" and token.kind == "symbol":
+            if before is not None and before.names:
+                found.add(before.text)
+        elif after_apply and token.names:
+            found.add(token.text)
+        after_apply = token.upper == "APPLY" or (after_apply and token.text == "(")
+        before = token
+    return found
