@@ -21,10 +21,12 @@ from pathlib import Path
 
 from local_stack import alone
 from local_stack.kafka_jars import KAFKA_VERSION, ensure_jars
-from local_stack.ports import LOOPBACK, any_free_port, is_free
+from local_stack.ports import LOOPBACK, any_free_port
+from local_stack.probes import kafka_is_ready
 from unmogrowp.contracts.topics import MAX_MESSAGE_BYTES
 from unmogrowp.errors import ConfigurationError
 from unmogrowp.settings import cache_folder
+from unmogrowp.stream.kafka_connection import KafkaConnection
 
 VERSION = KAFKA_VERSION
 HEAP = ("-Xms64m", "-Xmx512m")
@@ -148,33 +150,6 @@ def _format_once(java: list[str], properties: Path, folder: Path) -> None:
     formatted.touch()
 
 
-def is_ready(bootstrap: str, timeout_ms: int = 2000) -> bool:
-    """Tell whether the broker answers with itself as a live member of the cluster."""
-    import logging
-
-    from kafka import KafkaAdminClient
-    from kafka.errors import KafkaError
-
-    host, _, port = bootstrap.split(",")[0].rpartition(":")
-    if host == LOOPBACK and is_free(int(port)):
-        return False
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)
-    try:
-        admin = KafkaAdminClient(
-            bootstrap_servers=bootstrap,
-            request_timeout_ms=timeout_ms,
-            bootstrap_timeout_ms=timeout_ms,
-        )
-    except (KafkaError, OSError, ValueError):
-        return False
-    try:
-        return bool(admin.describe_cluster().get("brokers"))
-    except (KafkaError, OSError, ValueError):
-        return False
-    finally:
-        admin.close()
-
-
 @contextmanager
 def running_kafka(folder: Path, port: int = 0, cache: Path | None = None) -> Iterator[str]:
     """Run a broker of its own in `folder` and give its bootstrap address.
@@ -189,7 +164,8 @@ def running_kafka(folder: Path, port: int = 0, cache: Path | None = None) -> Ite
     bootstrap = f"{LOOPBACK}:{port}"
     arguments = ["local_stack.kafka", "--folder", str(folder), "--port", str(port)]
     arguments += ["--cache", str(cache)]
-    with alone.running(arguments, folder / "kafka.log", lambda: is_ready(bootstrap)):
+    connection = KafkaConnection(bootstrap)
+    with alone.running(arguments, folder / "kafka.log", lambda: kafka_is_ready(connection)):
         yield bootstrap
 
 

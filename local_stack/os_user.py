@@ -117,11 +117,15 @@ def reachable_folder(folder: Path, user: OsUser) -> Path:
     if user.can_enter(folder.parent):
         chosen = folder
     else:
-        mark = hashlib.sha256(str(folder).encode()).hexdigest()[:16]
         _make_shared_root()
-        chosen = SHARED_ROOT / mark
+        chosen = stand_in(folder)
     chosen.mkdir(exist_ok=True)
     return chosen
+
+
+def stand_in(folder: Path) -> Path:
+    """Return the folder that stands for one that the user cannot reach."""
+    return SHARED_ROOT / hashlib.sha256(str(folder).encode()).hexdigest()[:16]
 
 
 def reachable_copy(installation: Path, name: str, user: OsUser) -> Path:

@@ -14,14 +14,15 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 
 from local_stack import alone, os_user
-from local_stack.ports import LOOPBACK, any_free_port, is_free
+from local_stack.ports import LOOPBACK, any_free_port
+from local_stack.probes import postgres_is_ready
 from local_stack.secret_files import ensure_secret, write_private
 from unmogrowp.errors import ConfigurationError
 
@@ -144,41 +145,23 @@ def _remove_stale_pid_file(data: Path) -> None:
     pid_file.unlink(missing_ok=True)
 
 
-def is_ready(port: int, password: str, host: str = LOOPBACK) -> bool:
-    """Tell whether the server answers a query."""
-    import psycopg2
-
-    if host == LOOPBACK and is_free(port):
-        return False
-    try:
-        connection = psycopg2.connect(
-            host=host,
-            port=port,
-            user=SUPERUSER,
-            password=password,
-            dbname="postgres",
-            connect_timeout=2,
-        )
-    except psycopg2.OperationalError:
-        return False
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-        return True
-    except psycopg2.Error:
-        return False
-    finally:
-        connection.close()
-
-
-def ensure_databases(port: int, password: str, names: tuple[str, ...] = DATABASES) -> None:
-    """Create the project's databases where they are missing."""
+def ensure_databases(url: str, password: str, names: Iterable[str] = DATABASES) -> list[str]:
+    """Create the databases that are missing on the server of `url`; return their names."""
     import psycopg2
     from psycopg2 import sql
 
+    from unmogrowp.control.database import database_url
+
+    address = database_url(url, password)
     connection = psycopg2.connect(
-        host=LOOPBACK, port=port, user=SUPERUSER, password=password, dbname="postgres"
+        host=address.host,
+        port=address.port or 5432,
+        user=address.username,
+        password=address.password,
+        dbname="postgres",
+        connect_timeout=5,
     )
+    created = []
     try:
         connection.autocommit = True
         with connection.cursor() as cursor:
@@ -187,8 +170,10 @@ def ensure_databases(port: int, password: str, names: tuple[str, ...] = DATABASE
             for name in names:
                 if name not in present:
                     cursor.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+                    created.append(name)
     finally:
         connection.close()
+    return created
 
 
 @contextmanager
@@ -203,10 +188,11 @@ def running_postgres(folder: Path, port: int = 0) -> Iterator[str]:
     password = ensure_secret(folder / "secrets", "postgres")
     arguments = ["local_stack.postgres", "--folder", str(folder / "postgres"), "--port", str(port)]
     arguments += ["--password-file", str(folder / "secrets" / "postgres")]
+    url = f"postgresql+psycopg2://{SUPERUSER}:{password}@{LOOPBACK}:{port}/{DATABASES[0]}"
     log = folder / "postgres.log"
-    with alone.running(arguments, log, lambda: is_ready(port, password), 60, signal.SIGINT):
-        ensure_databases(port, password)
-        yield f"postgresql+psycopg2://{SUPERUSER}:{password}@{LOOPBACK}:{port}/{DATABASES[0]}"
+    with alone.running(arguments, log, lambda: postgres_is_ready(url, ""), 60, signal.SIGINT):
+        ensure_databases(url, password)
+        yield url
 
 
 def main() -> None:

@@ -233,7 +233,30 @@ def cache_folder() -> Path:
     return (Path(user_cache) if user_cache else Path.home() / ".cache").absolute() / "unmogrowp"
 
 
-def load_settings() -> Settings:
+class OperatorSettings(Settings):
+    """The environment and defaults alone: what was asked for, whatever ran here before."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Leave the stack file out."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return (init_settings, env_settings)
+
+
+def is_in_environment(group: str, field: str) -> bool:
+    """Tell whether a setting was given in the environment, as pydantic reads it: in any case."""
+    wanted = f"unmogrowp_{group}__{field}"
+    return any(name.lower() == wanted for name in os.environ)
+
+
+def load_settings(kind: type[Settings] = Settings) -> Settings:
     """Read all sources once.
 
     Raises:
@@ -242,7 +265,7 @@ def load_settings() -> Settings:
     from pydantic import ValidationError
 
     try:
-        settings = Settings()
+        settings = kind()
     except ValidationError as error:
         faults = "; ".join(
             f"UNMOGROWP_{'__'.join(str(part).upper() for part in fault['loc'])}: {fault['msg']}"
