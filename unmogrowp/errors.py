@@ -15,6 +15,8 @@ UnmogrowpError
     └── QueryFailed           the warehouse refused a statement (syntax, type, permission)
 """
 
+from collections.abc import Sequence
+
 
 class UnmogrowpError(Exception):
     """Base of every error this project raises on purpose."""
@@ -49,7 +51,14 @@ class MigrationDrift(PermanentError):
 
 
 class AuditFailed(PermanentError):
-    """A contract assertion did not hold; nothing was published."""
+    """A contract assertion did not hold; nothing was published.
+
+    `results` are the quality results that say which, where the one who raised had them.
+    """
+
+    def __init__(self, message: str, results: Sequence[object] = ()) -> None:
+        super().__init__(message)
+        self.results = tuple(results)
 
 
 class PartitionConflict(PermanentError):
