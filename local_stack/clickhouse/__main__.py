@@ -38,7 +38,12 @@ def main() -> None:
     parser.add_argument(
         "--without-sandbox",
         action="store_true",
-        help="start where the kernel has no Landlock; then run it as a user of its own",
+        help="do not use Landlock; then run the server as a user of its own",
+    )
+    parser.add_argument(
+        "--require-sandbox",
+        action="store_true",
+        help="refuse to start where the kernel has no Landlock",
     )
     chosen = parser.parse_args()
     try:

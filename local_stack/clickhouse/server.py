@@ -12,11 +12,14 @@ from typing import Any
 
 import psutil
 import uvicorn
+import uvloop
 
+from local_stack.clickhouse import sandbox
 from local_stack.clickhouse.accounts import from_document
 from local_stack.clickhouse.app import App, Limits
 from local_stack.clickhouse.engine import Engine
 from local_stack.clickhouse.launch import handed_over, server_command
+from local_stack.clickhouse.sandbox import Closed
 from unmogrowp.errors import ConfigurationError
 
 MIB = 1 << 20
@@ -39,6 +42,7 @@ class ServerOptions:
     insert_mb: int = 512
     result_mb: int = 256
     without_sandbox: bool = False
+    require_sandbox: bool = False
 
 
 def serve(options: ServerOptions) -> None:
@@ -68,6 +72,7 @@ def serve(options: ServerOptions) -> None:
         insert_bytes=options.insert_mb * MIB,
         result_bytes=options.result_mb * MIB,
     )
+    _close_sandbox(options, data, config)
     try:
         engine = Engine(data, config_file)
     except RuntimeError as error:
@@ -75,11 +80,10 @@ def serve(options: ServerOptions) -> None:
     app = App(engine, accounts, limits)
     server = _Server(app, listening)
     port = listening.getsockname()[1]
-    sys.stdout.write(f"clickhouse {engine.version} listens on http://{options.host}:{port}\n")
-    sys.stdout.flush()
+    _say(f"engine {engine.version} listens on http://{options.host}:{port}")
     status = 1
     try:
-        asyncio.run(server.run())
+        uvloop.run(server.run())
         engine.close()
         status = 0
     except Exception:
@@ -136,6 +140,29 @@ def write_config(folder: Path, memory_bytes: int) -> Path:
     return file
 
 
+def _close_sandbox(options: ServerOptions, data: Path, config: Path) -> None:
+    # The engine makes a folder for temporary files here; /tmp is outside of the sandbox.
+    temporary = data / "tmp"
+    temporary.mkdir(exist_ok=True)
+    os.environ["TMPDIR"] = str(temporary)
+    closed = Closed(0) if options.without_sandbox else sandbox.close(sandbox.rules(data, config))
+    if closed.version:
+        _say(f"sandbox: {closed}")
+        return
+    if options.require_sandbox:
+        raise ConfigurationError("the kernel has no Landlock, and --require-sandbox was given")
+    _say(
+        "WARNING: no sandbox. This kernel has no Landlock (or --without-sandbox was given): what "
+        "keeps the account `analyst` from files and network are grants and checks of its "
+        "statements alone. Run this server as an OS user or in a container of its own."
+    )
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"clickhouse: {line}\n")
+    sys.stdout.flush()
+
+
 def _memory_bytes(options: ServerOptions) -> int:
     if options.memory_mb:
         return options.memory_mb * MIB
@@ -144,7 +171,16 @@ def _memory_bytes(options: ServerOptions) -> int:
 
 def _listen(host: str, port: int) -> socket.socket:
     try:
-        return socket.create_server((host, port), backlog=512, reuse_port=False)
+        family, kind, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        # The protocol spelled out: without it asyncio leaves Nagle's algorithm on, and every
+        # answer waits 40 ms for the client's delayed acknowledgement.
+        listening = socket.socket(family, kind, socket.IPPROTO_TCP)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(512)
+        return listening
     except OSError as error:
         raise ConfigurationError(f"{host}:{port} cannot be listened on: {error}") from error
 
