@@ -12,6 +12,7 @@ from pathlib import Path
 from unmogrowp.errors import ConfigurationError
 
 PEPPER_FILE = "key-pepper"
+MIN_PEPPER_CHARACTERS = 32
 
 
 def hash_key(write_key: str, pepper: bytes) -> str:
@@ -40,10 +41,9 @@ def ensure_pepper(secrets_folder: Path) -> bytes:
             pass
         finally:
             draft.unlink()
-    try:
-        pepper = bytes.fromhex(file.read_text().strip())
-    except ValueError as error:
-        raise ConfigurationError(f"{file} does not hold hexadecimal digits") from error
-    if not 16 <= len(pepper) <= 64:
-        raise ConfigurationError(f"{file} must hold 16 to 64 bytes in hexadecimal digits")
-    return pepper
+    text = file.read_text().strip()
+    if len(text) < MIN_PEPPER_CHARACTERS:
+        raise ConfigurationError(
+            f"{file} must hold at least {MIN_PEPPER_CHARACTERS} random characters"
+        )
+    return blake2b(text.encode(), digest_size=32).digest()
