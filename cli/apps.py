@@ -179,7 +179,10 @@ def _print_rows(
     if not rows:
         typer.echo(none)
         return
-    table = Table(*rows[0])
+    table = Table()
+    for name in rows[0]:
+        # Ids are there to be copied: never shortened, not even on a narrow terminal.
+        table.add_column(name, overflow="fold", no_wrap=name.endswith("_id"))
     for row in rows:
         table.add_row(*(str(value) for value in row.values()))
     Console().print(table)
