@@ -38,7 +38,9 @@ COLOURS = {
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    app.command(epilog="Examples: unmogrowp up   ·   unmogrowp up --detach")(up)
+    app.command(
+        epilog="Examples: unmogrowp up   ·   unmogrowp up --detach   ·   unmogrowp up --only kafka"
+    )(up)
     app.command(epilog="Example: unmogrowp down")(down)
     app.command(epilog="Examples: unmogrowp status   ·   unmogrowp status --json")(status)
     app.command(epilog="Examples: unmogrowp logs collector   ·   unmogrowp logs kafka -f")(logs)
@@ -49,9 +51,18 @@ def _home() -> DataFolder:
     return DataFolder(home_folder().resolve())
 
 
+def _console() -> Console:
+    """Return a console; where no terminal says how wide it is, wide enough for our tables."""
+    console = Console()
+    return console if console.is_terminal else Console(width=130)
+
+
 def up(
     detach: bool = typer.Option(
         False, "--detach", "-d", help="Return when everything is ready and leave it running."
+    ),
+    only: list[str] = typer.Option(
+        [], "--only", metavar="NAME", help="Start this component and what it needs; repeatable."
     ),
 ) -> None:
     """Start the whole stack: Kafka, ClickHouse, PostgreSQL, Valkey, collector, Dagster.
@@ -61,11 +72,11 @@ def up(
     (UNMOGROWP_KAFKA__BOOTSTRAP_SERVERS, UNMOGROWP_CLICKHOUSE__URL, UNMOGROWP_POSTGRES__URL,
     UNMOGROWP_REDIS__URL) is used and not started.
     """
-    console = Console()
+    console = _console()
     home = _home()
     with _stop_signals_as_interrupts():
         try:
-            _start(console, home)
+            _start(console, home, only)
         except KeyboardInterrupt:
             console.print("Interrupted; everything that was started is stopped again.")
             raise typer.Exit(130) from None
@@ -76,14 +87,14 @@ def up(
             return
         console.print("Press Ctrl-C to stop everything.")
         try:
-            _stay(console, home)
+            _stay(console, home, only)
         except KeyboardInterrupt:
             console.print("Stopping …")
     lifecycle.down(home)
     console.print("Everything is stopped.")
 
 
-def _start(console: Console, home: DataFolder) -> None:
+def _start(console: Console, home: DataFolder, only: list[str]) -> None:
     console.print(f"Data folder: [b]{home.root}[/b]", soft_wrap=True)
     began = time.monotonic()
     with Progress(
@@ -95,7 +106,8 @@ def _start(console: Console, home: DataFolder) -> None:
         disable=not console.is_terminal,
     ) as progress:
         view = _View(console, progress)
-        lifecycle.up(home, lifecycle.Listener(console.print, view.step, view.download))
+        listener = lifecycle.Listener(console.print, view.step, view.download)
+        lifecycle.up(home, listener, only)
     console.print(f"Everything is ready after {time.monotonic() - began:.0f} s.")
 
 
@@ -145,7 +157,7 @@ def _stop_signals_as_interrupts() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _stay(console: Console, home: DataFolder) -> None:
+def _stay(console: Console, home: DataFolder, only: list[str]) -> None:
     """Wait for Ctrl-C; a supervisor that was killed is replaced, one that was stopped is not."""
     supervisor = Supervisor(home)
     wait = threading.Event()
@@ -155,13 +167,13 @@ def _stay(console: Console, home: DataFolder) -> None:
                 console.print("The stack was stopped by `unmogrowp down`.")
                 raise typer.Exit
             console.print("The supervisor was killed; starting again.")
-            _start(console, home)
+            _start(console, home, only)
         wait.wait(1)
 
 
 def down() -> None:
     """Stop the stack and whatever an interrupted one left behind."""
-    console = Console()
+    console = _console()
     home = _home()
     was_running = Supervisor(home).pid() is not None
     left = lifecycle.down(home)
@@ -182,7 +194,7 @@ def status(
     if as_json:
         typer.echo(json.dumps({"components": [row.to_json() for row in rows]}, indent=2))
     else:
-        Console().print(_table(rows, home))
+        _console().print(_table(rows, home))
     if check and any(row.state != "running" for row in rows):
         raise typer.Exit(NOT_READY)
 

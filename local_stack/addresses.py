@@ -14,20 +14,20 @@ from local_stack import postgres
 from local_stack.ports import LOOPBACK, choose_port, is_free
 from local_stack.secret_files import write_private
 from unmogrowp.errors import ConfigurationError
-from unmogrowp.settings import Settings
+from unmogrowp.settings import PORT_FIELDS, Settings
 
-# Port in the settings -> the components that listen there are started by us unless external.
-PORTS = (
-    ("ports", "kafka", "kafka"),
-    ("ports", "kafka_controller", "kafka"),
-    ("ports", "clickhouse", "clickhouse"),
-    ("ports", "postgres", "postgres"),
-    ("ports", "valkey", "valkey"),
-    ("collector", "port", "collector"),
-    ("control_api", "port", "control-api"),
-    ("dagster", "code_port", "dagster-code"),
-    ("dagster", "webserver_port", "dagster-webserver"),
-)
+# Whose port it is.
+OWNERS = {
+    "ports.kafka": "kafka",
+    "ports.kafka_controller": "kafka",
+    "ports.clickhouse": "clickhouse",
+    "ports.postgres": "postgres",
+    "ports.valkey": "valkey",
+    "collector.port": "collector",
+    "control_api.port": "control-api",
+    "dagster.code_port": "dagster-code",
+    "dagster.webserver_port": "dagster-webserver",
+}
 
 
 @dataclass(frozen=True)
@@ -72,11 +72,13 @@ def choose_addresses(
     chosen: dict[str, dict[str, str | int]] = {}
     taken: set[int] = set()
     moved = []
-    for group, field, component in PORTS:
+    for group, field in PORT_FIELDS:
+        component = OWNERS[f"{group}.{field}"]
         if component in external:
             continue
         wanted = int(getattr(getattr(preferred, group), field))
-        if explicit(group, field) and wanted and (wanted in taken or not is_free(wanted)):
+        is_fixed = explicit(group, field) and getattr(getattr(operator, group), field) != 0
+        if is_fixed and (wanted in taken or not is_free(wanted)):
             raise ConfigurationError(
                 f"port {wanted} for {component} is in use by another program; free it or change "
                 f"UNMOGROWP_{group.upper()}__{field.upper()}"

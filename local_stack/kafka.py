@@ -126,7 +126,12 @@ def prepare(
         class_path,
     ]
     _format_once(java, properties, folder)
-    tuning = [*HEAP, "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError", "-Djava.awt.headless=true"]
+    tuning = [
+        *HEAP,
+        "-XX:+UseSerialGC",
+        "-XX:+ExitOnOutOfMemoryError",
+        "-Djava.net.preferIPv4Stack=true",
+    ]
     return [java[0], *tuning, *java[1:], "kafka.Kafka", str(properties)]
 
 

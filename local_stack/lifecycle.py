@@ -6,7 +6,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +14,12 @@ from pathlib import Path
 from local_stack import dagster_files, kafka_jars, os_user, postgres, preflight
 from local_stack.addresses import choose_addresses, write_stack_file
 from local_stack.alone import last_lines
-from local_stack.components import COMPONENTS
+from local_stack.components import COMPONENTS, NAMES
 from local_stack.data_folder import DataFolder
 from local_stack.preparation import PREPARATIONS
 from local_stack.process_records import COMPONENT_MARK, ProcessRecords
 from local_stack.secret_files import ensure_secret
-from local_stack.starting import Report, StartFailed, Step, start_all
+from local_stack.starting import Report, StartFailed, Step, chosen_steps, start_all
 from local_stack.supervision import Supervisor
 from unmogrowp.errors import ConfigurationError, PermanentError
 from unmogrowp.settings import (
@@ -61,14 +61,23 @@ def _exclusively(home: DataFolder) -> Iterator[None]:
         yield
 
 
-def up(home: DataFolder, listener: Listener) -> None:
+def up(home: DataFolder, listener: Listener, only: Collection[str] = ()) -> None:
     """Start everything and return when it is ready; what was started is stopped on failure.
+
+    Args:
+        home: The data folder.
+        listener: Whom to tell what happens.
+        only: Components to start, with what they need; empty: all.
 
     Raises:
         AlreadyRunning: A stack runs on this folder.
         ConfigurationError: The machine or the settings do not allow it.
         StartFailed: A component did not become ready; the message ends with its last log lines.
     """
+    if unknown := set(only) - set(NAMES):
+        raise ConfigurationError(
+            f"there is no component {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}"
+        )
     home.make()
     with _exclusively(home):
         supervisor = Supervisor(home)
@@ -86,7 +95,7 @@ def up(home: DataFolder, listener: Listener) -> None:
         if "kafka" not in external:
             kafka_jars.ensure_jars(cache_folder(), listener.download)
         try:
-            _start(home, supervisor, settings, external, listener)
+            _start(home, supervisor, settings, external, only, listener)
         except BaseException:
             _stop_everything(home, supervisor)
             raise
@@ -128,6 +137,7 @@ def _start(
     supervisor: Supervisor,
     settings: Settings,
     external: frozenset[str],
+    only: Collection[str],
     listener: Listener,
 ) -> None:
     own = [component for component in COMPONENTS if component.name not in external]
@@ -149,7 +159,7 @@ def _start(
     environment.pop(COMPONENT_MARK, None)
     supervisor.start([component.program for component in own], environment)
     try:
-        start_all(steps, supervisor, listener.step)
+        start_all(chosen_steps(steps, only), supervisor, listener.step)
     except StartFailed as error:
         if error.name in external:
             raise

@@ -1,7 +1,7 @@
 """Starts components in dependency order, each as soon as what it needs is ready."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -53,6 +53,27 @@ class StartFailed(TransientError):
     def __init__(self, name: str, why: str) -> None:
         super().__init__(f"{name} {why}")
         self.name = name
+
+
+def chosen_steps(steps: Sequence[Step], only: Collection[str]) -> list[Step]:
+    """Return the steps of some components: those, what they need, and what only these need.
+
+    A preparation (schemas, topics) comes along when everything it follows is there.
+    """
+    if not only:
+        return list(steps)
+    by_name = {step.name: step for step in steps}
+    chosen: set[str] = set()
+    open_names = list(only)
+    while open_names:
+        name = open_names.pop()
+        if name not in chosen:
+            chosen.add(name)
+            open_names += by_name[name].after
+    for step in steps:
+        if step.run is not None and chosen.issuperset(step.after):
+            chosen.add(step.name)
+    return [step for step in steps if step.name in chosen]
 
 
 def start_all(steps: Sequence[Step], programs: Programs, report: Report) -> None:

@@ -125,7 +125,10 @@ class DagsterSettings(_Group):
 
 
 class PortSettings(_Group):
-    """Preferred ports of embedded components; the next free one is taken where in use."""
+    """Preferred ports of embedded components; the next free one is taken where in use.
+
+    0, here and for every port of an embedded component: any free one, the same at each start.
+    """
 
     kafka: int = 9092
     kafka_controller: int = 9093
@@ -148,6 +151,19 @@ class AlertSettings(_Group):
     """Where failures are reported."""
 
     webhook_url: SecretStr = SecretStr("")
+
+
+PORT_FIELDS = (
+    ("ports", "kafka"),
+    ("ports", "kafka_controller"),
+    ("ports", "clickhouse"),
+    ("ports", "postgres"),
+    ("ports", "valkey"),
+    ("collector", "port"),
+    ("control_api", "port"),
+    ("dagster", "code_port"),
+    ("dagster", "webserver_port"),
+)
 
 
 class StackFileSource(PydanticBaseSettingsSource):
@@ -273,4 +289,15 @@ def load_settings(kind: type[Settings] = Settings) -> Settings:
         )
         raise ConfigurationError(f"settings are not usable: {faults}") from error
     settings.home = home_folder()
+    if kind is Settings:
+        _fill_free_ports(settings)
     return settings
+
+
+def _fill_free_ports(settings: Settings) -> None:
+    """Replace ports given as 0, "any free one", by those that `unmogrowp up` found."""
+    found = StackFileSource(Settings)()
+    for group, field in PORT_FIELDS:
+        values = getattr(settings, group)
+        if getattr(values, field) == 0:
+            setattr(values, field, found.get(group, {}).get(field, 0))
