@@ -1,0 +1,106 @@
+"""Writes audits as rows. Tokens make a repeated write of one audit harmless."""
+
+from decimal import Decimal
+
+import pyarrow as pa
+
+from unmogrowp.audits.model import CompleteThrough, ReconciliationReport
+from unmogrowp.clock import utc
+from unmogrowp.warehouse.client import Warehouse
+
+_INSTANT = pa.timestamp("ms", tz="UTC")
+_COUNT = pa.decimal128(38, 9)
+
+_RECONCILIATION = pa.schema(
+    [
+        ("audit_id", pa.string()),
+        ("audited_at", _INSTANT),
+        ("app_id", pa.string()),
+        ("hour", pa.timestamp("s", tz="UTC")),
+        ("identity", pa.string()),
+        ("scope", pa.string()),
+        ("left_name", pa.string()),
+        ("left_count", _COUNT),
+        ("right_name", pa.string()),
+        ("right_count", _COUNT),
+        ("difference", _COUNT),
+        ("note", pa.string()),
+        ("complete_through", _INSTANT),
+    ]
+)
+_DIFFERENCES = pa.schema(
+    [
+        ("audit_id", pa.string()),
+        ("audited_at", _INSTANT),
+        ("identity", pa.string()),
+        ("app_id", pa.string()),
+        ("hour", pa.timestamp("s", tz="UTC")),
+        ("side", pa.string()),
+        ("id", pa.string()),
+        ("detail", pa.string()),
+    ]
+)
+
+
+def write_reconciliation(warehouse: Warehouse, report: ReconciliationReport) -> None:
+    """Append the comparisons and differences of an audit."""
+    audited_at = utc(report.audited_at_ms)
+    through = {one.table: one for one in report.completeness}
+    rows = [
+        {
+            "audit_id": report.audit_id,
+            "audited_at": audited_at,
+            "app_id": one.app_id,
+            "hour": one.hour,
+            "identity": one.identity.value,
+            "scope": one.scope,
+            "left_name": one.left_name,
+            "left_count": Decimal(one.left),
+            "right_name": one.right_name,
+            "right_count": Decimal(one.right),
+            "difference": Decimal(one.difference),
+            "note": one.note,
+            "complete_through": _through(through, one.identity.value, report.received_before_ms),
+        }
+        for one in report.comparisons
+    ]
+    if rows:
+        warehouse.insert_arrow(
+            "audit.reconciliation",
+            pa.Table.from_pylist(rows, schema=_RECONCILIATION),
+            token=f"reconciliation/{report.audit_id}",
+        )
+    ids = [
+        {
+            "audit_id": report.audit_id,
+            "audited_at": audited_at,
+            "identity": one.identity.value,
+            "app_id": one.app_id,
+            "hour": one.hour,
+            "side": one.side,
+            "id": one.id,
+            "detail": one.detail,
+        }
+        for one in report.differences
+    ]
+    if ids:
+        warehouse.insert_arrow(
+            "audit.reconciliation_differences",
+            pa.Table.from_pylist(ids, schema=_DIFFERENCES),
+            token=f"differences/{report.audit_id}",
+        )
+
+
+# The table that ends the chain each identity is about.
+_TABLE_OF = {
+    "stream": "raw.requests",
+    "collector": "raw.requests",
+    "items": "clean.events",
+    "dead_letters": "clean.failed",
+    "installs": "mart.attributed_installs",
+}
+
+
+def _through(through: dict[str, CompleteThrough], identity: str, fallback_ms: int) -> object:
+    found = through.get(_TABLE_OF[identity])
+    return utc(fallback_ms) if found is None else found.through

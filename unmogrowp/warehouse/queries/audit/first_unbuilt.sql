@@ -1,0 +1,30 @@
+-- The first instant of receipt among ranges that touched a day of {marts} which was not built
+-- since, and how many such days there are.
+WITH
+    pending AS
+    (
+        SELECT t.mart AS mart, t.day AS day, t.watermark AS watermark
+        FROM audit.touched_days AS t
+        LEFT JOIN
+        (
+            SELECT mart, day, max(watermark) AS built
+            FROM audit.touched_days
+            WHERE state = 'built'
+            GROUP BY mart, day
+        ) AS b ON t.mart = b.mart AND t.day = b.day
+        WHERE t.state = 'touched' AND has({marts:Array(String)}, t.mart) AND t.watermark > b.built
+    ),
+    (SELECT min(watermark) FROM pending) AS first_seq
+SELECT
+    (
+        SELECT toUnixTimestamp64Milli(min(received_at))
+        FROM raw.requests
+        WHERE landing_seq >= first_seq
+          AND toDate(received_at) >=
+          (
+              SELECT min(received_on)
+              FROM audit.landing_ranges
+              WHERE landing_seq >= first_seq AND state = 'landed' AND record_count > 0
+          )
+    ) AS first_ms,
+    (SELECT uniqExact(mart, day) FROM pending) AS due_days
