@@ -18,9 +18,10 @@ from local_stack.clickhouse.errors import (
     SYNTAX_ERROR,
     ServerError,
 )
-from local_stack.clickhouse.execution import Executor, Work
+from local_stack.clickhouse.execution import Executor
 from local_stack.clickhouse.lanes import Lane
 from local_stack.clickhouse.policy import Policy
+from local_stack.clickhouse.preparation import Caps, Preparation, Work
 from local_stack.clickhouse.replies import Reply
 from local_stack.clickhouse.running import RunningStatements, new_query_id
 from local_stack.clickhouse.sessions import Sessions
@@ -36,15 +37,26 @@ logger = logging.getLogger(__name__)
 class Limits:
     """Bounds of one server; sizes in bytes."""
 
-    queries: int = 8
-    inserts: int = 2
-    waiting: int = 64
-    wait_seconds: float = 30.0
+    queries: int
+    inserts: int
+    waiting: int
+    memory_bytes: int
+    insert_bytes: int
+    result_bytes: int
+    wait_seconds: float = 60.0
     sessions: int = 64
     query_bytes: int = 16 << 20
-    insert_bytes: int = 512 << 20
-    result_bytes: int = 256 << 20
     send_seconds: float = 300.0
+
+    @property
+    def analyst_queries(self) -> int:
+        """Return how many places analysts have: they cannot keep the pipeline out."""
+        return max(2, self.queries // 2)
+
+    @property
+    def caps(self) -> Caps:
+        """Return bounds per statement: all analysts together use half of the memory at most."""
+        return Caps(self.result_bytes, self.memory_bytes // 2 // self.analyst_queries)
 
 
 class App:
@@ -53,18 +65,25 @@ class App:
     def __init__(self, engine: Engine, accounts: Accounts, limits: Limits) -> None:
         self._accounts = accounts
         self._limits = limits
-        self._engine = engine
-        self._threads = ThreadPoolExecutor(limits.queries + limits.inserts + 4, "engine")
+        places = limits.queries + limits.analyst_queries + limits.inserts
+        self._threads = ThreadPoolExecutor(places + 4, "engine")
         self.running = RunningStatements(engine)
         self.sessions = Sessions(engine, limits.sessions)
         functions = engine.ask("SELECT name FROM system.table_functions").split()
         self._executor = Executor(
-            engine, Policy(functions), self.running, self._threads, limits.insert_bytes,
-            limits.result_bytes,
-        )  # fmt: skip
-        self._queries = Lane("queries", limits.queries, limits.waiting, limits.wait_seconds)
-        self._inserts = Lane("inserts", limits.inserts, limits.waiting, limits.wait_seconds)
+            engine,
+            Preparation(Policy(functions), limits.caps),
+            self.running,
+            self._threads,
+            limits.insert_bytes,
+        )
+        self._queries = self._lane("queries", limits.queries)
+        self._analyst_queries = self._lane("queries of analysts", limits.analyst_queries)
+        self._inserts = self._lane("inserts", limits.inserts)
         self.closing = False
+
+    def _lane(self, name: str, places: int) -> Lane:
+        return Lane(name, places, self._limits.waiting, self._limits.wait_seconds)
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -110,7 +129,9 @@ class App:
         body = Body(receive, Decoder(encoding, request.flag("decompress")))
         text, statement = await self._read(request, body)
         work = Work(request, account, text, statement, body, reply)
-        lane = self._inserts if statement.kind.startswith("insert") else self._queries
+        lane = self._inserts if statement.kind == "insert_data" else self._queries
+        if account.role == "analyst":
+            lane = self._analyst_queries
         async with lane.place():
             session_id = request.parameters.get("session_id", "")
             if not session_id:

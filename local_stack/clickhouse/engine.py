@@ -15,6 +15,9 @@ from local_stack.clickhouse.errors import SYNTAX_ERROR, ServerError, from_engine
 
 MAIN_DATABASE = "main"
 
+# Values of query parameters as they came: the engine undoes their escapes.
+Params = Mapping[str, str]
+
 _SETTING_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -36,14 +39,14 @@ class Handle:
     def __init__(self, connection: Any) -> None:
         self._connection = connection
 
-    def query(self, sql: str, output: str, params: Mapping[str, str] | None = None) -> Piece:
+    def query(self, sql: str | bytes, output: str, params: Params | None = None) -> Piece:
         """Run a statement and return its whole result."""
         try:
             return _piece(self._connection.query(sql, output, params=dict(params or {})))
         except RuntimeError as error:
             raise from_engine(error) from error
 
-    def stream(self, sql: str, output: str, params: Mapping[str, str]) -> "Stream":
+    def stream(self, sql: bytes, output: str, params: Params) -> "Stream":
         """Begin a query whose result is fetched piece by piece."""
         try:
             result = self._connection.send_query(sql, output, params=dict(params))
@@ -51,26 +54,27 @@ class Handle:
             raise from_engine(error) from error
         return Stream(self._connection, result)
 
-    def insert(self, head: str, data_format: str) -> "Insert":
+    def insert(self, head: bytes, data_format: str) -> "Insert":
         """Begin an INSERT whose data is pushed piece by piece."""
         try:
             return Insert(self._connection, self._connection.send_insert(head, data_format))
         except RuntimeError as error:
             raise from_engine(error) from error
 
-    def set(self, settings: Mapping[str, str]) -> None:
-        """Change settings of this session; the engine checks names and values."""
+    def set(self, settings: Mapping[str, str | None]) -> None:
+        """Change settings of this session, None to the default; the engine checks them."""
         if settings:
-            self.query(
-                "SET " + ", ".join(f"{_name(n)} = {literal(v)}" for n, v in settings.items()),
-                "Null",
+            pairs = (
+                f"{_name(name)} = {'DEFAULT' if value is None else literal(value)}"
+                for name, value in settings.items()
             )
+            self.query("SET " + ", ".join(pairs), "Null")
 
     def use(self, database: str) -> None:
         """Change the current database."""
         self.query(f"USE {identifier(database)}", "Null")
 
-    def classify(self, sql: str) -> tuple[str, int]:
+    def classify(self, sql: bytes) -> tuple[str, int]:
         """Return the class of a statement, and how many statements the text has."""
         found = self._connection.classify_query(sql)
         return found["query_class"].name, found["statement_count"]
@@ -167,7 +171,7 @@ class Engine:
         opened.use(MAIN_DATABASE)
         return opened
 
-    def ask(self, sql: str, params: Mapping[str, str] | None = None) -> str:
+    def ask(self, sql: str, params: Params | None = None) -> str:
         """Run a small query of the server itself."""
         with self._anchor_lock:
             return self._anchor.query(sql, "TSVRaw", params).data.decode("utf-8", "replace")

@@ -2,6 +2,7 @@
 
 Decisions are made on the statement as the engine itself formats it (`formatQuery`): escaped
 identifiers, odd spacing and comments are gone, so a name cannot be hidden from these rules.
+The pipeline is trusted; the engine's grants and the sandbox bind it as they bind everybody.
 """
 
 import re
@@ -11,59 +12,54 @@ from local_stack.clickhouse.accounts import Role
 from local_stack.clickhouse.errors import ACCESS_DENIED, READONLY, ServerError
 from local_stack.clickhouse.statements import Statement, called_names, changed_settings
 
-# Table functions that compute or read tables; everything else reaches files or the network.
+# Table functions that compute or read tables; everything else reaches files, the process or the
+# network. `format` is one of them and a string function too.
 _HARMLESS_TABLE_FUNCTIONS = {
-    "dictionary", "format", "fuzzjson", "generate_series", "generaterandom", "generateseries",
-    "loop", "merge", "mergetreeindex", "null", "numbers", "numbers_mt", "primes", "values",
-    "view", "viewexplain", "viewifpermitted", "zeros", "zeros_mt",
+    "dictionary", "format", "generate_series", "generaterandom", "generateseries", "merge",
+    "mergetreeindex", "null", "numbers", "numbers_mt", "primes", "values", "view", "viewexplain",
+    "viewifpermitted", "zeros", "zeros_mt",
 }  # fmt: skip
-# Functions that read files, describe the process or call models over the network.
+# Functions that read files, describe the process, or ask models over the network.
 _FORBIDDEN_FUNCTIONS = re.compile(
-    r"(?i)file|python|catboostevaluate|addressto.*|demangle|getmacro|ai(agg|classify|embed|extract"
-    r"|filter|generate|redact|similarity|translate).*"
-)
-_FORBIDDEN_ENGINES = re.compile(
-    r"(?i)\bENGINE\s*=?\s*`?(Kafka|RabbitMQ|NATS|URL|S3\w*|HDFS|AzureBlob\w*|AzureQueue|MySQL"
-    r"|PostgreSQL|MaterializedPostgreSQL|MongoDB|Redis|ODBC|JDBC|SQLite|File|FileLog|Executable"
-    r"|ExecutablePool|Python|EmbeddedRocksDB|Hudi|DeltaLake|Iceberg\w*|Hive|Distributed|Remote"
-    r"|ExternalDistributed|YTsaurus|Paimon\w*|Arrow\w*|Lazy|DataLakeCatalog|Backup|Filesystem"
-    r"|Overlay|TimeSeries|KeeperMap)\b"
+    r"file|python|catboostevaluate|addressto.*|demangle|getmacro|getserver.*"
+    r"|ai(agg|classify|embed|extract|filter|generate|redact|similarity|translate).*"
 )
 
-# Settings an analyst may change: how results look, how joins run, limits under the profile's caps.
+# Settings an analyst may change: how results look, how joins and limits work. None of them gives
+# more memory, reads a file or changes what may be done.
 _SETTINGS = {
-    "add_http_cors_header", "cancel_http_readonly_queries_on_client_close",
+    "add_http_cors_header", "async_insert", "cancel_http_readonly_queries_on_client_close",
     "cast_string_to_dynamic_use_inference", "connect_timeout", "count_distinct_implementation",
     "date_time_input_format", "date_time_output_format", "distinct_overflow_mode",
     "do_not_merge_across_partitions_select_final", "empty_result_for_aggregation_by_empty_set",
     "enable_analyzer", "enable_http_compression", "enable_optimize_predicate_expression",
-    "extremes",
-    "final", "group_by_overflow_mode", "group_by_use_nulls", "http_headers_progress_interval_ms",
-    "http_response_buffer_size", "http_zlib_compression_level", "join_algorithm",
-    "join_default_strictness", "join_use_nulls", "limit", "log_queries", "max_block_size",
+    "extremes", "final", "group_by_overflow_mode", "group_by_use_nulls",
+    "http_headers_progress_interval_ms", "http_response_buffer_size",
+    "http_zlib_compression_level", "input_format_null_as_default", "join_algorithm",
+    "join_any_take_last_row", "join_overflow_mode", "join_use_nulls", "limit", "log_queries",
     "max_bytes_in_join", "max_bytes_to_read", "max_columns_to_read", "max_execution_time",
-    "max_query_size", "max_result_bytes", "max_result_rows", "max_rows_in_join",
-    "max_rows_in_set", "max_rows_to_group_by", "max_rows_to_read", "max_rows_to_sort",
-    "max_threads", "offset", "optimize_aggregation_in_order", "optimize_move_to_prewhere",
-    "optimize_read_in_order", "prefer_column_name_to_alias", "priority", "readonly",
-    "receive_timeout", "result_overflow_mode", "send_progress_in_http_headers", "send_timeout",
-    "session_timezone", "timeout_overflow_mode", "totals_mode", "transform_null_in",
-    "union_default_mode", "use_skip_indexes", "use_uncompressed_cache", "wait_end_of_query",
-    "async_insert", "input_format_null_as_default", "log_comment",
-    "join_any_take_last_row", "output_format_schema_placeholder",
+    "max_query_size", "max_result_rows", "max_rows_in_join", "max_rows_in_set",
+    "max_rows_to_group_by", "max_rows_to_read", "max_rows_to_sort", "max_threads", "offset",
+    "optimize_aggregation_in_order", "optimize_move_to_prewhere", "optimize_read_in_order",
+    "prefer_column_name_to_alias", "priority", "receive_timeout", "result_overflow_mode",
+    "send_progress_in_http_headers", "send_timeout", "session_timezone", "timeout_overflow_mode",
+    "totals_mode", "transform_null_in", "union_default_mode", "use_skip_indexes",
+    "use_uncompressed_cache",
 }  # fmt: skip
-_SETTING_PREFIXES = ("output_format_", "format_csv_", "format_tsv_", "format_custom_",
-                     "bool_true_", "bool_false_")  # fmt: skip
-_NOT_THESE = ("output_format_schema",)
+_SETTING_PREFIXES = (
+    "output_format_", "format_csv_", "format_tsv_", "format_custom_", "bool_true_", "bool_false_",
+    "param_",
+)  # fmt: skip
+# The schema would be written into a file of that name.
+_NEVER = {"output_format_schema"}
 
 
 class Policy:
     """The rules, with the names of this engine's table functions."""
 
     def __init__(self, table_functions: Iterable[str]) -> None:
-        self._forbidden_tables = {
-            name.lower() for name in table_functions
-        } - _HARMLESS_TABLE_FUNCTIONS
+        known = {name.lower() for name in table_functions}
+        self._forbidden_tables = known - _HARMLESS_TABLE_FUNCTIONS
 
     def check_settings(self, role: Role, names: Iterable[str]) -> None:
         """Refuse settings that an analyst may not change.
@@ -71,45 +67,43 @@ class Policy:
         Raises:
             ServerError: One of them is not on the list.
         """
-        if role == "pipeline":
-            return
         for name in names:
-            if name not in _SETTINGS and (
-                not name.startswith(_SETTING_PREFIXES) or name in _NOT_THESE
-            ):
-                raise ServerError(READONLY, f"Cannot modify '{name}' setting: not allowed for you")
+            listed = name in _SETTINGS or name.startswith(_SETTING_PREFIXES)
+            if role == "analyst" and (not listed or name in _NEVER):
+                raise ServerError(READONLY, f"Cannot modify '{name}' setting: it is not allowed")
 
-    def check(self, role: Role, statement: Statement, group: str, canonical: str) -> None:
-        """Refuse a statement that the account may not run.
+    def check_kind(self, role: Role, statement: Statement, group: str) -> None:
+        """Refuse statements by what they are.
 
         Args:
             role: Role of the account.
             statement: What `statements.parse` says of it.
             group: The engine's own class of it (READ_ONLY, MUTATING, CONTROL, ...).
-            canonical: Its text as the engine formats it, data of an INSERT left out.
 
         Raises:
-            ServerError: It may not.
+            ServerError: The account may not run it.
         """
-        if statement.writes_file:
+        if statement.uses_file:
             raise ServerError(
-                ACCESS_DENIED, "INTO OUTFILE and FROM INFILE are not allowed over HTTP"
+                ACCESS_DENIED, "Not enough privileges: INTO OUTFILE and FROM INFILE are not allowed"
             )
-        engine = _FORBIDDEN_ENGINES.search(canonical)
-        if engine and group != "READ_ONLY":
-            raise ServerError(
-                ACCESS_DENIED,
-                f"ENGINE = {engine.group(1)} is refused: the embedded engine cannot run it, and "
-                "some such tables make their database impossible to open",
-            )
-        names = {name.lower() for name in called_names(canonical)}
-        for name in names:
-            if _FORBIDDEN_FUNCTIONS.fullmatch(name) or name in self._forbidden_tables - {"format"}:
+        allowed = group == "READ_ONLY" or statement.kind in ("set", "use", "kill_query")
+        if role == "analyst" and not allowed:
+            raise ServerError(READONLY, "Cannot execute query in readonly mode")
+
+    def check_text(self, canonical: str) -> None:
+        """Refuse what an analyst's statement says; its kind is allowed.
+
+        Args:
+            canonical: The statement as the engine formats it.
+
+        Raises:
+            ServerError: It calls a forbidden function or changes a forbidden setting.
+        """
+        for name in sorted(called_names(canonical)):
+            lower = name.lower()
+            if _FORBIDDEN_FUNCTIONS.fullmatch(lower) or lower in self._forbidden_tables:
                 raise ServerError(
                     ACCESS_DENIED, f"Not enough privileges: function '{name}' is not allowed"
                 )
-        if role == "pipeline":
-            return
-        if group != "READ_ONLY" and statement.kind not in ("set", "use", "kill"):
-            raise ServerError(READONLY, "Cannot execute query in readonly mode")
-        self.check_settings(role, changed_settings(canonical))
+        self.check_settings("analyst", changed_settings(canonical))

@@ -7,10 +7,12 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from local_stack.clickhouse.encoding import Encoder
+from local_stack.clickhouse.engine import Piece
 from local_stack.clickhouse.errors import TOO_MANY_SIMULTANEOUS_QUERIES, ServerError
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+PLAIN = "text/plain; charset=UTF-8"
 DISPLAY_NAME = "unmogrowp"
 TIMEZONE = "UTC"
 
@@ -22,6 +24,15 @@ class Summary:
         self.read_rows = self.read_bytes = self.written_rows = self.written_bytes = 0
         self.result_rows = self.result_bytes = 0
         self.elapsed_ns = 0
+
+    def add(self, piece: Piece) -> None:
+        """Add what a piece of the result counted."""
+        self.result_rows += piece.rows
+        self.result_bytes += len(piece.data)
+        self.read_rows += piece.rows_read
+        self.read_bytes += piece.bytes_read
+        self.written_rows += piece.rows_written
+        self.written_bytes += piece.bytes_written
 
     def text(self) -> str:
         """Return it as ClickHouse does: a JSON object of strings."""
@@ -102,9 +113,7 @@ class Reply:
             return
         self.encoder = Encoder(self.content_encoding, self.framed)
         body = self.encoder.feed((text + "\n").encode("utf-8", "replace")) + self.encoder.finish()
-        await self.whole(
-            error.status, body, content_type="text/plain; charset=UTF-8", code=error.code
-        )
+        await self.whole(error.status, body, content_type=PLAIN, code=error.code)
 
     def _headers(
         self, content_type: str, output: str, summary: Summary | None, code: int

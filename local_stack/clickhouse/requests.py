@@ -68,9 +68,19 @@ def add_pairs(request: Request, pairs: Mapping[str, str]) -> None:
     """Sort parameters into settings of the engine and parameters of the query."""
     for name, value in pairs.items():
         if name.startswith("param_"):
+            if not _is_text(value):
+                raise ServerError(BAD_ARGUMENTS, f"The value of {name} is not UTF-8")
             request.params[name.removeprefix("param_")] = value
         elif name not in _TRANSPORT:
             request.settings[name] = value
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read_multipart(content_type: str, body: bytes) -> dict[str, str]:

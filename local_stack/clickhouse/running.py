@@ -1,13 +1,12 @@
 """Statements in flight: their ids, whose they are, and how they are stopped."""
 
 import asyncio
-import json
 import re
 import secrets
 from dataclasses import dataclass, field
 
 from local_stack.clickhouse.accounts import Account
-from local_stack.clickhouse.engine import Engine
+from local_stack.clickhouse.engine import Engine, Piece
 from local_stack.clickhouse.errors import ACCESS_DENIED, BAD_ARGUMENTS, NOT_IMPLEMENTED, ServerError
 
 _SAME_ID_RUNS = 216
@@ -24,7 +23,7 @@ class Running:
 
     query_id: str
     account: str
-    text: str
+    text: bytes
     tag: str = field(default_factory=lambda: f"unmogrowp-{secrets.token_hex(8)}")
     cancelled: bool = False
 
@@ -39,7 +38,7 @@ class RunningStatements:
     def __len__(self) -> int:
         return len(self._by_id)
 
-    def begin(self, query_id: str, account: Account, text: str) -> Running:
+    def begin(self, query_id: str, account: Account, text: bytes) -> Running:
         """Register a statement.
 
         Raises:
@@ -69,25 +68,29 @@ class RunningStatements:
         for running in list(self._by_id.values()):
             await self.cancel(running)
 
-    async def kill(self, account: Account, sql: str) -> bytes:
+    async def kill(self, account: Account, sql: bytes) -> Piece:
         """Run `KILL QUERY WHERE query_id = '…'`; an analyst stops only its own statements.
 
         Raises:
             ServerError: The statement asks for anything else, or for somebody else's query.
         """
-        match = _KILL_BY_ID.fullmatch(sql.strip())
+        match = _KILL_BY_ID.fullmatch(sql.decode("latin-1").strip())
         if match is None:
             raise ServerError(
                 NOT_IMPLEMENTED, "only KILL QUERY WHERE query_id = '...' is supported"
             )
         running = self._by_id.get(match.group(1))
         if running is None:
-            return b""
+            return Piece(b"", 0, 0, 0)
         if account.role != "pipeline" and running.account != account.name:
             raise ServerError(ACCESS_DENIED, "Not enough privileges: not your query")
         await self.cancel(running)
-        row = ("waiting", running.query_id, running.account, running.text[:1000])
-        return "\t".join(json.dumps(cell)[1:-1] for cell in row).encode() + b"\n"
+        query = running.text[:1000].decode("utf-8", "replace")
+        row = ("waiting", running.query_id, running.account, query)
+        cells = (
+            cell.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n") for cell in row
+        )
+        return Piece("\t".join(cells).encode() + b"\n", 1, 0, 0)
 
 
 def new_query_id(asked: str) -> str:

@@ -35,8 +35,8 @@ class ServerOptions:
     host: str = "127.0.0.1"
     port: int = 8123
     accounts_fd: int = 0
-    queries: int = 8
-    inserts: int = 2
+    queries: int = 0
+    inserts: int = 0
     waiting: int = 64
     memory_mb: int = 0
     insert_mb: int = 512
@@ -63,12 +63,14 @@ def serve(options: ServerOptions) -> None:
     data, config = folder / "data", folder / "config"
     for made in (folder, data, config):
         made.mkdir(parents=True, exist_ok=True, mode=0o700)
-    config_file = write_config(config, _memory_bytes(options))
+    memory_bytes = _memory_bytes(options)
+    config_file = write_config(config, memory_bytes)
     listening = _listen(options.host, options.port)
     limits = Limits(
-        queries=options.queries,
-        inserts=options.inserts,
+        queries=options.queries or 4 * (os.cpu_count() or 1),
+        inserts=options.inserts or max(2, os.cpu_count() or 1),
         waiting=options.waiting,
+        memory_bytes=memory_bytes,
         insert_bytes=options.insert_mb * MIB,
         result_bytes=options.result_mb * MIB,
     )

@@ -26,6 +26,8 @@ class Session:
     database: str = MAIN_DATABASE
     busy: bool = False
     read_only: bool = False
+    settings: dict[str, str] = field(default_factory=dict)
+    borrowed: set[str] = field(default_factory=set)
     used: float = field(default_factory=time.monotonic)
 
 

@@ -2,11 +2,12 @@
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from local_stack.clickhouse.lexer import Token, tokens
 
-Kind = Literal["select", "insert_data", "insert_select", "set", "use", "kill", "other"]
+Kind = Literal["select", "insert_data", "insert_select", "set", "use", "kill_query", "other"]
 
 # What follows the name of an input format in an INSERT, up to its data: ClickHouse skips blanks
 # and one line end, nothing more, because binary data may begin with bytes that look like blanks.
@@ -25,31 +26,37 @@ class Statement:
         format: The FORMAT named in the text: of the result, or of an INSERT's data.
         head: An INSERT without FORMAT and data, as the engine's streaming insert wants it.
         data_start: Where an INSERT's data begins in the text.
-        writes_file: The text has INTO OUTFILE or FROM INFILE.
+        uses_file: The text has INTO OUTFILE or FROM INFILE.
     """
 
     kind: Kind
     format: str = ""
     head: str = ""
     data_start: int = 0
-    writes_file: bool = False
+    uses_file: bool = False
 
 
 def parse(sql: str) -> Statement:
     """Classify one statement; unfinished or wrong text is `other` and the engine says why."""
-    stream = (token for token in tokens(sql) if token.text != "(")
-    first = next(stream, None)
-    if first is None:
-        return Statement("other")
-    if first.upper == "INSERT":
+    words = _first_words(sql)
+    if words[:1] == ["INSERT"]:
         return _parse_insert(sql)
     kind: Kind = "other"
-    if first.upper in _SELECT_WORDS:
+    if words[:1] and words[0] in _SELECT_WORDS:
         kind = "select"
-    elif first.upper in ("SET", "USE", "KILL"):
-        kind = {"SET": "set", "USE": "use", "KILL": "kill"}[first.upper]  # type: ignore[assignment]
-    found, writes_file = _trailing_format(sql)
-    return Statement(kind, format=found, writes_file=writes_file)
+    elif words[:1] == ["SET"]:
+        kind = "set"
+    elif words[:1] == ["USE"]:
+        kind = "use"
+    elif words == ["KILL", "QUERY"]:
+        kind = "kill_query"
+    found, uses_file = _trailing_format(sql)
+    return Statement(kind, format=found, uses_file=uses_file)
+
+
+def _first_words(sql: str) -> list[str]:
+    found = (token.upper for token in tokens(sql) if token.text != "(")
+    return list(islice(found, 2))
 
 
 def _parse_insert(sql: str) -> Statement:
@@ -70,8 +77,8 @@ def _parse_insert(sql: str) -> Statement:
             if token.upper == "VALUES":
                 return Statement("insert_data", "Values", sql[: token.start], token.end)
             if token.upper in _INSERT_SOURCES:
-                found, writes_file = _trailing_format(sql)
-                return Statement("insert_select", format=found, writes_file=writes_file)
+                found, uses_file = _trailing_format(sql)
+                return Statement("insert_select", format=found, uses_file=uses_file)
             format_word = token if token.upper == "FORMAT" else None
         previous = token
     return Statement("other")
@@ -81,7 +88,7 @@ def _trailing_format(sql: str) -> tuple[str, bool]:
     """Return the FORMAT at the outermost level and whether files are read or written."""
     depth = 0
     found = ""
-    writes_file = False
+    uses_file = False
     before: Token | None = None
     for token in tokens(sql):
         if token.kind == "symbol" and token.text in "([{":
@@ -92,9 +99,9 @@ def _trailing_format(sql: str) -> tuple[str, bool]:
             if depth == 0 and before.upper == "FORMAT":
                 found = token.text
             if token.upper in ("OUTFILE", "INFILE") and before.upper in ("INTO", "FROM"):
-                writes_file = True
+                uses_file = True
         before = token
-    return found, writes_file
+    return found, uses_file
 
 
 def used_database(sql: str) -> str:
