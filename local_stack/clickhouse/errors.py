@@ -55,7 +55,7 @@ _STATUS: dict[int, int] = {
     ACCESS_DENIED: 403,
 }
 
-_CODE = re.compile(r"Code: (\d+)\. DB::Exception: ")
+_CODE = re.compile(r"Code: (\d+)\. DB::\w*Exception: ")
 
 
 class ServerError(Exception):

@@ -6,11 +6,17 @@ The pipeline is trusted; the engine's grants and the sandbox bind it as they bin
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from local_stack.clickhouse.accounts import Role
 from local_stack.clickhouse.errors import ACCESS_DENIED, READONLY, ServerError
-from local_stack.clickhouse.statements import Statement, called_names, changed_settings
+from local_stack.clickhouse.statements import (
+    Statement,
+    called_names,
+    changed_settings,
+    identifier_parameters,
+    mentioned_names,
+)
 
 # Table functions that compute or read tables; everything else reaches files, the process or the
 # network. `format` is one of them and a string function too.
@@ -48,7 +54,6 @@ _SETTINGS = {
 }  # fmt: skip
 _SETTING_PREFIXES = (
     "output_format_", "format_csv_", "format_tsv_", "format_custom_", "bool_true_", "bool_false_",
-    "param_",
 )  # fmt: skip
 # The schema would be written into a file of that name.
 _NEVER = {"output_format_schema"}
@@ -91,19 +96,28 @@ class Policy:
         if role == "analyst" and not allowed:
             raise ServerError(READONLY, "Cannot execute query in readonly mode")
 
-    def check_text(self, canonical: str) -> None:
+    def check_text(self, canonical: str, params: Mapping[str, str]) -> None:
         """Refuse what an analyst's statement says; its kind is allowed.
 
         Args:
             canonical: The statement as the engine formats it.
+            params: Values of its parameters; those that stand for identifiers are checked too.
 
         Raises:
-            ServerError: It calls a forbidden function or changes a forbidden setting.
+            ServerError: It names a forbidden function or changes a forbidden setting.
         """
-        for name in sorted(called_names(canonical)):
-            lower = name.lower()
-            if _FORBIDDEN_FUNCTIONS.fullmatch(lower) or lower in self._forbidden_tables:
-                raise ServerError(
-                    ACCESS_DENIED, f"Not enough privileges: function '{name}' is not allowed"
-                )
+        mentioned = mentioned_names(canonical)
+        for parameter in identifier_parameters(canonical):
+            if parameter not in params:
+                raise ServerError(ACCESS_DENIED, f"Substitution '{parameter}' is not set")
+            mentioned |= mentioned_names(params[parameter]) | {params[parameter]}
+        forbidden = {name for name in mentioned if _FORBIDDEN_FUNCTIONS.fullmatch(name.lower())}
+        forbidden |= {n for n in called_names(canonical) if n.lower() in self._forbidden_tables}
+        if forbidden:
+            names = ", ".join(sorted(forbidden))
+            raise ServerError(
+                ACCESS_DENIED,
+                f"Not enough privileges: '{names}' is not allowed. If it is a column, name its "
+                "table: t.column",
+            )
         self.check_settings("analyst", changed_settings(canonical))

@@ -90,7 +90,7 @@ class Preparation:
         comment = settings.pop("log_comment", "")
         self._policy.check_settings(work.account.role, settings)
         if work.account.role == "analyst":
-            self._policy.check_text(_canonical(work.sql, handle))
+            self._policy.check_text(_canonical(work.sql, handle), work.params)
         handle.use(database_of(work, session))
         handle.set({**self._own_settings(work), **settings, "log_comment": f"{tag.tag} {comment}"})
         if session is not None:

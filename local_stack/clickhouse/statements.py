@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Literal
 
 from local_stack.clickhouse.lexer import Token, tokens
@@ -149,16 +149,36 @@ def _assigned(sequence: list[Token]) -> list[str]:
 
 
 def called_names(sql: str) -> set[str]:
-    """Return every name that is followed by `(` or applied to columns by APPLY."""
-    found: set[str] = set()
+    """Return every name that is followed by `(`."""
+    sequence = list(tokens(sql))
+    return {
+        token.text
+        for token, follower in pairwise(sequence)
+        if token.names and follower.kind == "symbol" and follower.text == "("
+    }
+
+
+def mentioned_names(sql: str) -> set[str]:
+    """Return every name that stands alone: not behind a dot, not given by AS.
+
+    A function can be named without being called: `arrayMap(file, ['…'])`, `* APPLY file`.
+    """
+    found = set()
     before: Token | None = None
-    after_apply = False
     for token in tokens(sql):
-        if token.text == "(" and token.kind == "symbol":
-            if before is not None and before.names:
-                found.add(before.text)
-        elif after_apply and token.names:
+        if token.names and not (before and (before.text == "." or before.upper == "AS")):
             found.add(token.text)
-        after_apply = token.upper == "APPLY" or (after_apply and token.text == "(")
         before = token
     return found
+
+
+def identifier_parameters(sql: str) -> set[str]:
+    """Return the names of parameters that stand for identifiers, `{name:Identifier}`."""
+    sequence = list(tokens(sql))
+    return {
+        name.text
+        for brace, name, colon, kind in zip(
+            sequence, sequence[1:], sequence[2:], sequence[3:], strict=False
+        )
+        if brace.text == "{" and colon.text == ":" and kind.upper == "IDENTIFIER"
+    }
