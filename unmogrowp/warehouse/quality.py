@@ -45,7 +45,7 @@ def write_quality_results(
     if not results:
         return
     warehouse.run(
-        "audit/record_quality_results",
+        "audit/write_quality_results",
         {
             "checked_at_ms": checked_at_ms,
             "run_id": run_id,
