@@ -5,6 +5,7 @@ short list with the reason per code, never by its text.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -36,6 +37,8 @@ RETRYABLE_CODES = {
 PIPELINE_SETTINGS: dict[str, Any] = {"async_insert": 0, "input_format_null_as_default": 0}
 
 Params = Mapping[str, Any]
+_IDENTIFIER = re.compile(r"\{\s*(\w+)\s*:\s*Identifier\s*\}")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?")
 
 
 class Warehouse:
@@ -107,9 +110,7 @@ class Warehouse:
     ) -> dict[str, Any]:
         """Execute one statement that returns no rows; return ClickHouse's own summary."""
         try:
-            result = self._client.command(
-                sql, parameters=dict(params or {}), settings=self._settings(settings)
-            )
+            result = self._command(sql, params, settings)
         except (ClickHouseError, OSError) as error:
             raise _translate(error) from error
         return dict(getattr(result, "summary", {}) or {})
@@ -117,9 +118,7 @@ class Warehouse:
     def rows(self, sql: str, params: Params | None = None) -> list[tuple[Any, ...]]:
         """Return the rows of a query as tuples."""
         try:
-            result = self._client.query(
-                sql, parameters=dict(params or {}), settings=self._settings(None)
-            )
+            result = self._query(sql, params)
         except (ClickHouseError, OSError) as error:
             raise _translate(error) from error
         return [tuple(row) for row in result.result_rows]
@@ -131,9 +130,7 @@ class Warehouse:
     def records(self, sql: str, params: Params | None = None) -> list[dict[str, Any]]:
         """Return the rows of a query as dictionaries."""
         try:
-            result = self._client.query(
-                sql, parameters=dict(params or {}), settings=self._settings(None)
-            )
+            result = self._query(sql, params)
         except (ClickHouseError, OSError) as error:
             raise _translate(error) from error
         return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
@@ -145,8 +142,9 @@ class Warehouse:
     def frame(self, sql: str, params: Params | None = None) -> pl.DataFrame:
         """Return a query as a polars frame; instants keep their time zone."""
         try:
+            statement, values = _bound(sql, params)
             table = self._client.query_arrow(
-                sql, parameters=dict(params or {}), settings=self._settings(None)
+                statement, parameters=values, settings=self._settings(None)
             )
         except (ClickHouseError, OSError) as error:
             raise _translate(error) from error
@@ -171,11 +169,38 @@ class Warehouse:
         except (ClickHouseError, OSError) as error:
             raise _translate(error) from error
 
+    def _command(self, sql: str, params: Params | None, settings: Params | None) -> Any:
+        statement, values = _bound(sql, params)
+        return self._client.command(statement, parameters=values, settings=self._settings(settings))
+
+    def _query(self, sql: str, params: Params | None) -> Any:
+        statement, values = _bound(sql, params)
+        return self._client.query(statement, parameters=values, settings=self._settings(None))
+
     def _settings(self, settings: Params | None) -> dict[str, Any]:
         merged = {**self._defaults, **(settings or {})}
         if self._log_comment:
             merged["log_comment"] = json.dumps(self._log_comment, sort_keys=True)
         return merged
+
+
+def _bound(sql: str, params: Params | None) -> tuple[str, dict[str, Any]]:
+    """Return the statement with its identifiers filled in, and the parameters that are left.
+
+    The server takes an `Identifier` parameter as one name, so `database.table` has to be filled in
+    here. Such names come from our own code; anything but letters, digits and `_` is refused.
+    """
+    values = dict(params or {})
+
+    def fill(match: re.Match[str]) -> str:
+        name = str(values[match[1]])
+        if not _NAME.fullmatch(name):
+            raise QueryFailed(f"{name!r} is not the name of a table or column")
+        return ".".join(f"`{part}`" for part in name.split("."))
+
+    names = set(_IDENTIFIER.findall(sql))
+    filled = _IDENTIFIER.sub(fill, sql)
+    return filled, {key: value for key, value in values.items() if key not in names}
 
 
 def error_code(error: BaseException) -> int:

@@ -29,5 +29,5 @@ CREATE TABLE IF NOT EXISTS raw.requests {{on_cluster}}
 ENGINE = {{merge_tree}}
 PARTITION BY toDate(received_at)
 ORDER BY (topic, topic_id, partition, offset, frame_index)
-SETTINGS {{dedup_window}}
+SETTINGS index_granularity_bytes = 1048576, {{dedup_window}}
 COMMENT 'One row per request: coordinates, headers, bytes as received';

@@ -18,13 +18,26 @@ WITH
         kind = 'click', {click_tiers:Array(UInt8)}[n], {impression_tiers:Array(UInt8)}[n]
     ) AS tier_of,
     -- Blank and all-zero ids match nothing: the clean layer removes them, this is the second lock.
-    (tag, id) -> if(match(id, '^[0-]*$'), '', concat(tag, id)) AS key_of,
+    id -> if(trimBoth(id, '0-') = '', '', id) AS real,
+    (tag, id) -> if(id = '', '', concat(tag, id)) AS key_of,
     installs AS
     (
         SELECT
-            app_id, install_id, installed_at, click_id, device_id, idfa, idfv, gaid, android_id,
-            user_id, source_message_id, referrer_media_source, referrer_campaign,
-            referrer_click_at, is_referrer_time_assumed
+            app_id,
+            install_id,
+            installed_at,
+            if(click_id = '0', '', click_id) AS click_id,
+            real(device_id) AS device_id,
+            real(idfa) AS idfa,
+            real(idfv) AS idfv,
+            real(gaid) AS gaid,
+            real(android_id) AS android_id,
+            if({with_user_id:Bool}, real(user_id), '') AS user_id,
+            source_message_id,
+            referrer_media_source,
+            referrer_campaign,
+            referrer_click_at,
+            is_referrer_time_assumed
         FROM mart.installs
         WHERE toDate(installed_at) = {day:Date}
           AND cityHash64(install_id) % {buckets:UInt32} = {bucket:UInt32}
@@ -41,7 +54,7 @@ WITH
             key_of('g', gaid),
             key_of('a', android_id),
             key_of('a', device_id),
-            if({with_user_id:Bool}, key_of('u', user_id), '')
+            key_of('u', user_id)
         ])) AS key
     ),
     -- A copy received after the horizon of deduplication is a second row of the same touch; only
@@ -78,15 +91,22 @@ WITH
     (
         SELECT
             app_id, touch_id, touch_type, media_source, campaign, campaign_id, adset, ad, site_id,
-            touch_at, click_id, idfa, idfv, gaid, android_id, user_id, key
-        FROM clean.touches
+            touch_at,
+            if(touches.click_id = '0', '', touches.click_id) AS click_id,
+            real(touches.idfa) AS idfa,
+            real(touches.idfv) AS idfv,
+            real(touches.gaid) AS gaid,
+            real(touches.android_id) AS android_id,
+            if({with_user_id:Bool}, real(touches.user_id), '') AS user_id,
+            key
+        FROM clean.touches AS touches
         ARRAY JOIN arrayFilter(k -> k != '', [
             key_of('c', click_id),
             key_of('i', idfa),
             key_of('v', idfv),
             key_of('g', gaid),
             key_of('a', android_id),
-            if({with_user_id:Bool}, key_of('u', user_id), '')
+            key_of('u', user_id)
         ]) AS key
         WHERE touch_at >= reach_start
           AND touch_at <= reach_end
@@ -118,7 +138,7 @@ WITH
             t.gaid != '' AND t.gaid = i.gaid AS by_gaid,
             t.android_id != '' AND (t.android_id = i.android_id OR t.android_id = i.device_id)
                 AS by_android_id,
-            {with_user_id:Bool} AND t.user_id != '' AND t.user_id = i.user_id AS by_user_id,
+            t.user_id != '' AND t.user_id = i.user_id AS by_user_id,
             substring(t.key, 1, 1) AS tag
         FROM touch_keys AS t
         INNER JOIN install_keys AS i ON t.app_id = i.app_id AND t.key = i.key

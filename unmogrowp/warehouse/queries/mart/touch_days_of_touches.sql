@@ -2,7 +2,7 @@
 -- the days in reach, those that are due already: their installs may not be published yet.
 INSERT INTO audit.touched_days (mart, day, state, watermark, reason, recorded_at)
 WITH
-    (tag, id) -> if(match(id, '^[0-]*$'), '', concat(tag, id)) AS key_of,
+    (tag, id) -> if(trimBoth(id, '0-') = '', '', concat(tag, id)) AS key_of,
     (
         SELECT (min(touch_at), max(touch_at), count())
         FROM {database:Identifier}.{touches:Identifier}

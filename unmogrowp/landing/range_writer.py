@@ -1,0 +1,120 @@
+"""The writes of one range, each of which may be interrupted and repeated.
+
+Every write goes into a table partitioned by day, as one block: per day it is there or it is not.
+So a repeat first looks what is there, writes only the days that are missing, and looks again.
+Tokens are the second fence: they keep out the request of a killed process that the warehouse is
+still working on. The engine writes a token down before the rows become visible; a server killed
+between the two knows the token of rows it does not have, so days that are still missing after
+the insert are written once more under another token.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+import pyarrow as pa
+
+from unmogrowp.errors import AuditFailed
+from unmogrowp.landing.fault_points import FaultPoints
+from unmogrowp.landing.options import CleanTables
+from unmogrowp.landing.ranges import LandingRange
+from unmogrowp.landing.records import DayCount
+from unmogrowp.warehouse.client import Warehouse
+
+# One insert is one block, however large; a replay may touch many days.
+ONE_BLOCK: Mapping[str, object] = {
+    "min_insert_block_size_rows": 100_000_000,
+    "min_insert_block_size_bytes": 100_000_000_000,
+    "max_insert_block_size": 100_000_000,
+    "max_insert_threads": 1,
+    "max_partitions_per_insert_block": 0,
+}
+_Counts = dict[date, int]
+
+
+class RangeWriter:
+    """Writes raw and clean rows of ranges."""
+
+    def __init__(self, warehouse: Warehouse, faults: FaultPoints) -> None:
+        self._warehouse = warehouse
+        self._faults = faults
+
+    def raw_counts(self, landing_range: LandingRange) -> list[DayCount]:
+        """Return what raw.requests holds of the range, per day."""
+        rows = self._warehouse.named_rows("landing/raw_day_counts", landing_range.slice_params())
+        return [DayCount(row[0], int(row[1]), int(row[2]), int(row[3])) for row in rows]
+
+    def write_raw(
+        self, landing_range: LandingRange, rows: pa.Table, expected: Sequence[DayCount]
+    ) -> None:
+        """Insert the rows of the range that raw.requests lacks, and count them there.
+
+        Raises:
+            AuditFailed: The table does not hold what was read; the range stays open.
+        """
+        for attempt in ("raw", "raw/again"):
+            present = {count.day: count for count in self.raw_counts(landing_range)}
+            missing = [count.day for count in expected if count.day not in present]
+            if missing:
+                days = pa.compute.cast(rows.column("received_at"), pa.date32())
+                wanted = pa.compute.is_in(days, value_set=pa.array(missing, pa.date32()))
+                self._warehouse.insert_arrow(
+                    "raw.requests",
+                    rows.filter(wanted).combine_chunks(),
+                    token=f"{attempt}/{landing_range.token}",
+                    settings=ONE_BLOCK,
+                )
+            else:
+                break
+        found = self.raw_counts(landing_range)
+        if found != list(expected):
+            raise AuditFailed(f"raw.requests holds {found} of {landing_range}, read {expected}")
+
+    def publish(self, landing_range: LandingRange, staged: CleanTables, *, is_repeat: bool) -> None:
+        """Make the staged rows of the range visible in the clean tables.
+
+        Raises:
+            AuditFailed: A clean table does not hold the staged rows afterwards.
+        """
+        for table, source in staged.items():
+            expected = self._counts("landing/staged_counts", {"table": source})
+            if not expected:
+                continue
+            self._faults.reach(f"before:{table}")
+            self._publish_table(landing_range, table, source, expected, is_repeat=is_repeat)
+            self._faults.reach(f"after:{table}")
+
+    def _publish_table(
+        self,
+        landing_range: LandingRange,
+        table: str,
+        source: str,
+        expected: _Counts,
+        *,
+        is_repeat: bool,
+    ) -> None:
+        present = self._published(landing_range, table, expected) if is_repeat else {}
+        for attempt in ("clean", "clean/again"):
+            missing = [day for day in expected if day not in present]
+            if not missing:
+                break
+            self._warehouse.run(
+                "landing/publish_days",
+                {"table": table, "staged": source, "days": [day.isoformat() for day in missing]},
+                {**ONE_BLOCK, "insert_deduplication_token": f"{attempt}/{landing_range.token}"},
+            )
+            present = self._published(landing_range, table, expected)
+        if present != expected:
+            raise AuditFailed(f"{table} holds {present} of {landing_range}, staged {expected}")
+
+    def _published(self, landing_range: LandingRange, table: str, expected: _Counts) -> _Counts:
+        return self._counts(
+            "landing/published_counts",
+            {
+                "table": table,
+                "landing_seq": landing_range.landing_seq,
+                "days": [day.isoformat() for day in expected],
+            },
+        )
+
+    def _counts(self, query: str, params: Mapping[str, object]) -> _Counts:
+        return {day: int(count) for day, count in self._warehouse.named_rows(query, params)}

@@ -1,0 +1,139 @@
+-- One row per item of Segment-shaped requests: typed, with the rules of time and of ids applied.
+-- Reads {source} (the columns of raw.requests), writes {target} (the columns of clean.events).
+-- Items that the collector refused and those of requests whose items the engine cannot count as the
+-- collector did give no row: clean/stage_refused_items and landing/poison take care of them.
+-- Read from the inside: the request, its items, what they say of themselves, what we make of it.
+INSERT INTO {target:Identifier}
+    (app_id, message_id, event_type, event_name, anonymous_id, user_id, device_id, idfa, idfv, gaid,
+     android_id, device_key, platform, os_version, app_version, device_model, locale, country,
+     original_at, sent_at, received_at, occurred_at, clock_skew_ms, time_flags, revenue, currency,
+     properties, context, dialect, sdk_name, sdk_version, ip_prefix, ip_hash, user_agent,
+     topic_id, partition, offset, frame_index, item_index, landing_seq)
+WITH
+    -- ISO 8601, or an epoch: 13 digits are milliseconds, 10 are seconds. Anything else is no instant.
+    (text -> multiIf(
+        match(text, '^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?$'),
+        parseDateTime64BestEffortOrNull(text, 3, 'UTC'),
+        match(text, '^[0-9]{13}$'), fromUnixTimestamp64Milli(toInt64OrZero(text), 'UTC'),
+        match(text, '^[0-9]{10}$'), fromUnixTimestamp64Milli(toInt64OrZero(text) * 1000, 'UTC'),
+        NULL)) AS instant_of,
+    (id -> if(
+        match(id, '^[0-9a-z._:-]{1,128}$') AND NOT match(id, '^[0:._-]*$')
+        AND id NOT IN ('null', 'none', 'nil', 'undefined', 'unknown', '9774d56d682e549c'),
+        id, '')) AS device_id_of,
+    (id -> if(
+        match(id, '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$')
+        AND id != '00000000-0000-0000-0000-000000000000',
+        id, '')) AS advertising_id_of
+SELECT
+    app_id,
+    message_id,
+    event_type,
+    if(event_type = 'track', item.event, '') AS event_name,
+    item.anonymousId AS anonymous_id,
+    item.userId AS user_id,
+    device_id,
+    if(platform = 'ios', advertising_id, '') AS idfa,
+    if(platform = 'ios', advertising_id_of(device_id), '') AS idfv,
+    if(platform = 'android', advertising_id, '') AS gaid,
+    if(platform = 'android', device_id, '') AS android_id,
+    multiIf(device_id != '', device_id, advertising_id != '', advertising_id,
+            item.anonymousId != '', item.anonymousId, concat('message:', message_id)) AS device_key,
+    platform,
+    ctx.os.version AS os_version,
+    ctx.app.version AS app_version,
+    ctx.device.model AS device_model,
+    ctx.locale AS locale,
+    if(match(ctx.location.country, '^[A-Za-z]{2}$'), upper(ctx.location.country), '') AS country,
+    client_at AS original_at,
+    sent AS sent_at,
+    received_at,
+    if(corrected_at > received_at, received_at, corrected_at) AS occurred_at,
+    clock_skew_ms,
+    arrayFilter(flag -> flag != '', [
+        if(client_at IS NULL AND item.timestamp = '' AND item.originalTimestamp = '', 'time.missing', ''),
+        if(client_at IS NULL AND (item.timestamp != '' OR item.originalTimestamp != ''), 'time.unreadable', ''),
+        if(clock_skew_ms != measured_skew_ms, 'time.skew_ignored', ''),
+        if(corrected_at > received_at, 'time.future', '')]) AS time_flags,
+    toDecimal128OrNull(trimBoth(money.revenue), 9) AS revenue,
+    if(match(money.currency, '^ *[A-Za-z]{3} *$'), upper(trimBoth(money.currency)), '') AS currency,
+    properties,
+    context,
+    dialect,
+    ctx.library.name AS sdk_name,
+    ctx.library.version AS sdk_version,
+    multiIf(item_ip LIKE '%#%', substringIndex(item_ip, '#', 1), is_server, '', ip_prefix) AS item_ip_prefix,
+    multiIf(item_ip LIKE '%#%', substringIndex(item_ip, '#', -1), is_server, '', ip_hash) AS item_ip_hash,
+    multiIf(ctx.userAgent != '', ctx.userAgent, is_server, '', user_agent) AS item_user_agent,
+    topic_id, partition, offset, frame_index, item_index, landing_seq
+FROM
+(
+    SELECT
+        *,
+        coalesce(instant_of(item.timestamp), instant_of(item.originalTimestamp)) AS client_at,
+        coalesce(instant_of(item.sentAt), batch_sent_at) AS sent,
+        if(is_server OR item.receivedAt != '' OR sent IS NULL, 0,
+           dateDiff('millisecond', assumeNotNull(sent), received_at)) AS measured_skew_ms,
+        multiIf(
+            client_at IS NULL, 0,
+            sent IS NOT NULL AND dateDiff('millisecond', client_at, sent) BETWEEN 0 AND 2592000000, measured_skew_ms,
+            abs(measured_skew_ms) <= 315360000000, measured_skew_ms,
+            0) AS clock_skew_ms,
+        coalesce(client_at + toIntervalMillisecond(clock_skew_ms), received_at) AS corrected_at,
+        device_id_of(lower(trimBoth(ctx.device.id))) AS device_id,
+        if(ctx.device.adTrackingEnabled IN ('false', '0'), '',
+           advertising_id_of(lower(trimBoth(ctx.device.advertisingId)))) AS advertising_id
+    FROM
+    (
+        SELECT
+            *,
+            JSONExtract(context, 'Tuple(device Tuple(id String, advertisingId String, adTrackingEnabled String, model String, type String), app Tuple(version String), os Tuple(name String, version String), library Tuple(name String, version String), location Tuple(country String), page String, locale String, ip String, userAgent String)') AS ctx,
+            JSONExtract(properties, 'Tuple(revenue String, currency String)') AS money,
+            ctx.ip AS item_ip,
+            item.channel = 'server' OR match(lower(ctx.library.name), '(^|[/_. -])(python|node|node[.]js|ruby|php|java|go|golang|net|dotnet|rust)$') AS is_server,
+            lower(ctx.device.type) AS device_type,
+            lower(ctx.os.name) AS os_name,
+            multiIf(device_type IN ('ios', 'iphone', 'ipad') OR os_name IN ('ios', 'iphone os', 'ipados'), 'ios',
+                    device_type = 'android' OR os_name = 'android', 'android',
+                    is_server, 'server',
+                    ctx.page != '' OR match(lower(ctx.library.name), 'javascript|analytics([.]js|-next)$'), 'web',
+                    'other') AS platform
+        FROM
+        (
+            SELECT
+                * EXCEPT (request),
+                item,
+                toUInt32(item_position - 1) AS item_index,
+                if(item.messageId = '', lower(hex(sipHash128(request_id, item_index))), item.messageId) AS message_id,
+                if(item.type = '', path_type, lower(item.type)) AS event_type,
+                instant_of(request.sentAt) AS batch_sent_at,
+                if(request.context = '', item.context,
+                   JSONMergePatch(request.context, if(item.context = '', '{}', item.context))) AS context,
+                multiIf(
+                    event_type = 'alias', toJSONString(map('previousId', item.previousId)),
+                    event_type = 'group', JSONMergePatch(if(item.traits = '', '{}', item.traits), toJSONString(map('groupId', item.groupId))),
+                    event_type = 'identify', item.traits,
+                    event_type IN ('page', 'screen') AND item.name != '',
+                        JSONMergePatch(toJSONString(map('name', item.name)), if(item.properties = '', '{}', item.properties)),
+                    item.properties) AS properties
+            FROM
+            (
+                SELECT
+                    app_id, request_id, received_at, dialect, item_count, rejected.item_index AS refused,
+                    ip_prefix, ip_hash, user_agent, topic_id, partition, offset, frame_index, landing_seq,
+                    substringIndex(path, '/', -1) AS path_type,
+                    -- A single call is a batch of one; of a key given twice the last counts, as in the collector.
+                    JSONExtract(if(path = '/v1/batch', body, concat('{"batch":[', body, ']}')),
+                        'Tuple(sentAt String, context String, batch Array(Tuple(messageId String, type String, event String, name String, anonymousId String, userId String, previousId String, groupId String, timestamp String, originalTimestamp String, sentAt String, receivedAt String, channel String, properties String, traits String, context String)))') AS request
+                FROM {source:Identifier}
+                WHERE topic = {topic:String} AND topic_id = {topic_id:String} AND partition = {partition:UInt32}
+                  AND offset >= {start:UInt64} AND offset < {end:UInt64}
+                  AND toDate(received_at) BETWEEN {first_day:Date} AND {last_day:Date}
+                  AND code = ''
+            )
+            ARRAY JOIN request.batch AS item, arrayEnumerate(request.batch) AS item_position
+            WHERE length(request.batch) = item_count
+        )
+        WHERE NOT has(refused, item_index)
+    )
+)
