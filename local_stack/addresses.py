@@ -83,7 +83,7 @@ def choose_addresses(
                 f"port {wanted} for {component} is in use by another program; free it or change "
                 f"UNMOGROWP_{group.upper()}__{field.upper()}"
             )
-        port = choose_port(wanted, taken)
+        port = choose_port(wanted, taken, is_free)
         if wanted not in (0, port):
             moved.append(f"port {wanted} for {component} is in use; {port} is used instead")
         taken.add(port)

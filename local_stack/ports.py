@@ -1,7 +1,7 @@
 """Choosing ports: the preferred one, else the next free one, the same again at the next start."""
 
 import socket
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 LOOPBACK = "127.0.0.1"
 SEARCHED = 200
@@ -23,7 +23,9 @@ def is_free(port: int, host: str = LOOPBACK) -> bool:
         return True
 
 
-def choose_port(preferred: int, taken: Collection[int] = (), host: str = LOOPBACK) -> int:
+def choose_port(
+    preferred: int, taken: Collection[int] = (), is_free: Callable[[int], bool] = is_free
+) -> int:
     """Return the preferred port, or the next one that is free and not in `taken`.
 
     0 means any free port.
@@ -32,18 +34,18 @@ def choose_port(preferred: int, taken: Collection[int] = (), host: str = LOOPBAC
         OSError: Nothing is free in the next 200 ports.
     """
     if preferred == 0:
-        return any_free_port(taken, host)
+        return any_free_port(taken)
     for port in range(preferred, min(preferred + SEARCHED, 65536)):
-        if port not in taken and is_free(port, host):
+        if port not in taken and is_free(port):
             return port
     raise OSError(f"no free port from {preferred} on")
 
 
-def any_free_port(taken: Collection[int] = (), host: str = LOOPBACK) -> int:
+def any_free_port(taken: Collection[int] = ()) -> int:
     """Return a port the operating system says is free."""
     for _ in range(SEARCHED):
         with socket.socket() as probe:
-            probe.bind((host, 0))
+            probe.bind((LOOPBACK, 0))
             port = int(probe.getsockname()[1])
         if port not in taken:
             return port
