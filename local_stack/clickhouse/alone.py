@@ -3,17 +3,17 @@
 import contextlib
 import os
 import secrets
-import socket
+import signal
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from local_stack.alone import running
 from local_stack.clickhouse.launch import launcher_command
-from unmogrowp.errors import ConfigurationError
+from local_stack.ports import any_free_port
 
 
 class RunningServer(NamedTuple):
@@ -41,46 +41,28 @@ def started_clickhouse(
     folder: Path, *options: str
 ) -> Iterator[tuple[RunningServer, "subprocess.Popen[bytes]"]]:
     """As `running_clickhouse`, with the process for those who kill it."""
-    folder = Path(folder)
+    folder = Path(folder).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
     passwords = [
         _secret(folder / "secrets", name) for name in ("clickhouse-pipeline", "clickhouse-analyst")
     ]
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = any_free_port(())
     command = launcher_command(folder / "clickhouse", port, folder / "secrets", options=options)
-    log_file = folder / "clickhouse.log"
-    with log_file.open("ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
-    try:
-        wait_until_ready(url, process, log_file)
+    # `running` puts the interpreter and -m in front itself.
+    with running(
+        command[2:], folder / "clickhouse.log", lambda: answers(url), 60, signal.SIGTERM
+    ) as process:
         yield RunningServer(url, *passwords), process
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
-def wait_until_ready(
-    url: str, process: "subprocess.Popen[bytes]", log_file: Path, seconds: float = 60
-) -> None:
-    """Wait until the server answers.
-
-    Raises:
-        ConfigurationError: It ended, or did not answer in time; the message has its last words.
-    """
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            with urllib.request.urlopen(f"{url}/ping", timeout=2):  # nosec B310
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.05)
-    words = log_file.read_text(errors="replace")[-2000:]
-    raise ConfigurationError(f"the ClickHouse server did not become ready: {words}")
+def answers(url: str) -> bool:
+    """Tell whether a server is ready."""
+    try:
+        with urllib.request.urlopen(f"{url}/ping", timeout=2):  # nosec B310
+            return True
+    except (urllib.error.URLError, OSError):
+        return False
 
 
 def _secret(folder: Path, name: str) -> str:

@@ -29,7 +29,8 @@ class Lane:
             raise self._refusal()
         self._waiting += 1
         try:
-            await asyncio.wait_for(self._places.acquire(), self._wait_seconds)
+            async with asyncio.timeout(self._wait_seconds):
+                await self._places.acquire()
         except TimeoutError:
             raise self._refusal() from None
         finally:

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from local_stack.alone import die_with_parent
 from local_stack.clickhouse.accounts import account_of, to_document
 from unmogrowp.errors import ConfigurationError
 
@@ -79,6 +80,7 @@ def _password(folder: Path, name: str) -> str:
 
 def main() -> None:
     """Read the passwords and become the server."""
+    die_with_parent()
     parser = argparse.ArgumentParser(
         prog="python -m local_stack.clickhouse.launch", description=__doc__,
         epilog="example: python -m local_stack.clickhouse.launch --secrets var/secrets -- "

@@ -142,4 +142,5 @@ class Reply:
 
     async def _push(self, message: MutableMapping[str, Any]) -> None:
         """Send, but not for ever: a client that stops reading must not hold a place."""
-        await asyncio.wait_for(self._send(message), self._send_seconds)
+        async with asyncio.timeout(self._send_seconds):
+            await self._send(message)

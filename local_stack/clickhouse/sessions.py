@@ -15,6 +15,7 @@ from local_stack.clickhouse.errors import (
 
 DEFAULT_TIMEOUT = 60.0
 MAX_TIMEOUT = 3600.0
+_TIDYING_SECONDS = 1.0
 
 
 @dataclass
@@ -24,7 +25,7 @@ class Session:
     handle: Handle
     timeout: float
     database: str = MAIN_DATABASE
-    busy: bool = False
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     read_only: bool = False
     settings: dict[str, str] = field(default_factory=dict)
     borrowed: set[str] = field(default_factory=set)
@@ -68,23 +69,26 @@ class Sessions:
                 )
             handle = self._engine.handle()
             session = self._sessions[key] = Session(handle, seconds)
-        if session.busy:
+        # A client may send its next request before the session is tidied up after the last one.
+        try:
+            async with asyncio.timeout(_TIDYING_SECONDS):
+                await session.lock.acquire()
+        except TimeoutError:
             raise ServerError(
                 SESSION_IS_LOCKED, f"Session {session_id} is locked by a concurrent client"
-            )
-        session.busy = True
+            ) from None
         session.timeout = seconds
         return session
 
     def give_back(self, session: Session) -> None:
         """Unlock a session."""
-        session.busy = False
         session.used = time.monotonic()
+        session.lock.release()
 
     async def expire(self, now: float) -> None:
         """Close sessions that were idle for longer than their timeout."""
         for key, session in list(self._sessions.items()):
-            if not session.busy and now - session.used > session.timeout:
+            if not session.lock.locked() and now - session.used > session.timeout:
                 del self._sessions[key]
                 await asyncio.to_thread(session.handle.close)
 

@@ -1,0 +1,27 @@
+"""What an analyst must not do, as statements; `{config}` and `{store}` become real files."""
+
+REFUSED = {
+    "a write": "INSERT INTO mart.attributed_installs (install_id) VALUES ('x')",
+    "a delete": "ALTER TABLE mart.attributed_installs DELETE WHERE 1",
+    "a drop": "DROP TABLE mart.attributed_installs",
+    "a new table": "CREATE TABLE main.x (a Int8) ENGINE = Memory",
+    "the environment": "SELECT file('/proc/self/environ')",
+    "the configuration": "SELECT file('{config}')",
+    "a file of the store": "SELECT file('{store}')",
+    "a file as a table": 'SELECT * FROM "/etc/passwd"',
+    "a file as a table of default": 'SELECT * FROM default."/etc/passwd"',
+    "a file by table function": "SELECT * FROM file('/etc/passwd')",
+    "an escaped function": "SELECT `fi\\x6ce`('/etc/hostname')",
+    "an applied function": "SELECT * APPLY file FROM (SELECT '/etc/hostname')",
+    "a function as an argument": "SELECT arrayMap(file, ['/etc/hostname'])",
+    "a file in EXPLAIN": "EXPLAIN QUERY TREE SELECT file('/etc/hostname')",
+    "an OUTFILE": "SELECT 1 INTO OUTFILE '/tmp/unmogrowp-outfile.tsv'",
+    "url": "SELECT * FROM url('http://127.0.0.1:1/', 'TSV', 'a String')",
+    "remote": "SELECT * FROM remote('127.0.0.1:9000', 'system.one')",
+    "s3": "SELECT * FROM s3('http://127.0.0.1:1/bucket/key', 'TSV', 'a String')",
+    "a program": "SELECT * FROM executable('id', 'TSV', 'a String')",
+    "the interpreter": "SELECT * FROM Python(password)",
+    "readonly": "SET readonly = 0",
+    "more memory": "SELECT 1 SETTINGS max_memory_usage = 0",
+    "a template": "SELECT 1 SETTINGS format_template_resultset='/etc/passwd' FORMAT Template",
+}
