@@ -106,7 +106,7 @@ def _start(console: Console, home: DataFolder, only: list[str]) -> None:
         disable=not console.is_terminal,
     ) as progress:
         view = _View(console, progress)
-        listener = lifecycle.Listener(console.print, view.step, view.download)
+        listener = lifecycle.Listener(view.say, view.step, view.download)
         lifecycle.up(home, listener, only)
     console.print(f"Everything is ready after {time.monotonic() - began:.0f} s.")
 
@@ -118,6 +118,10 @@ class _View:
         self._console = console
         self._progress = progress
         self._tasks: dict[str, TaskID] = {}
+
+    def say(self, sentence: str) -> None:
+        """Print a sentence as it is: paths in it are not broken into lines."""
+        self._console.print(sentence, soft_wrap=True, markup=False, highlight=False)
 
     def step(self, name: str, state: StepState, seconds: float) -> None:
         """Show that a component began or is ready."""
@@ -147,9 +151,9 @@ def _stop_signals_as_interrupts() -> Iterator[None]:
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = {
-        number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)
-    }
+    # SIGINT too: a shell starts background jobs with it ignored.
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:
