@@ -29,6 +29,8 @@ DECISIONS = "mart.attributed_installs"
 # Candidate rows of one statement; ten million in one took 6.8 GB, this stays below 1.5 GB.
 ROWS_PER_BUCKET = 2_000_000
 
+LONGEST_USER_ID = 1_000_000
+
 Audit = Callable[[str], None]
 
 
@@ -195,7 +197,9 @@ def ruleset_params(ruleset: Ruleset) -> dict[str, Any]:
         "impression_windows": column(TouchType.IMPRESSION, "window_ms", -1),
         "click_tiers": column(TouchType.CLICK, "tier", 0),
         "impression_tiers": column(TouchType.IMPRESSION, "tier", 0),
-        "with_user_id": any(rule.method == MatchMethod.USER_ID for rule in ruleset.rules),
+        "user_id_length": LONGEST_USER_ID
+        if any(rule.method == MatchMethod.USER_ID for rule in ruleset.rules)
+        else 0,
         "reach_before_ms": ruleset.reach_before_ms,
         "reach_after_ms": ruleset.after_slack_ms,
         "reinstall_window_ms": ruleset.reinstall_window_ms,

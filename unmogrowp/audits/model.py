@@ -134,7 +134,9 @@ class ReconciliationReport:
             return "Nothing was compared: no row was received in the audited span."
         open_ones = self.open_comparisons
         accepted = sum(1 for one in self.comparisons if one.difference and one.is_accepted)
-        extra = f" {accepted} acknowledged difference(s) remain named." if accepted else ""
+        extra = ""
+        if accepted:
+            extra = f" Acknowledged and still named: {accepted}."
         if not open_ones:
             return f"All {len(self.comparisons)} comparisons are equal.{extra}"
         names = ", ".join(sorted({one.identity.value for one in open_ones}))

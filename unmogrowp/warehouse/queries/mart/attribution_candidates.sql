@@ -2,7 +2,8 @@
 -- the order of its columns. Touch and install never meet without the app.
 --
 -- Windows and tiers are arrays in the order of {method_order}; a window of -1 says that the
--- ruleset has no such rule. Both edges of a window are in; a touch after the install is refused.
+-- ruleset has no such rule, and {user_id_length} is 0 where no rule looks at user ids. Both edges
+-- of a window are in; a touch after the install is refused.
 WITH
     toUnixTimestamp64Milli(toDateTime64({day:Date}, 3, 'UTC')) AS day_ms,
     fromUnixTimestamp64Milli(day_ms - {reach_before_ms:Int64}, 'UTC') AS reach_start,
@@ -11,12 +12,12 @@ WITH
     indexOf({method_order:Array(String)}, 'click_id') AS click_id_place,
     indexOf({method_order:Array(String)}, 'device_id') AS device_id_place,
     indexOf({method_order:Array(String)}, 'user_id') AS user_id_place,
-    (kind, n) -> if(
-        kind = 'click', {click_windows:Array(Int64)}[n], {impression_windows:Array(Int64)}[n]
-    ) AS window_of,
-    (kind, n) -> if(
-        kind = 'click', {click_tiers:Array(UInt8)}[n], {impression_tiers:Array(UInt8)}[n]
-    ) AS tier_of,
+    -- Sums instead of conditions: a rule that is absent for both kinds would make a constant of
+    -- the condition, and the planner then trips over a column that is constant in one branch only.
+    (kind, n) -> {click_windows:Array(Int64)}[n] * (kind = 'click')
+        + {impression_windows:Array(Int64)}[n] * (kind != 'click') AS window_of,
+    (kind, n) -> {click_tiers:Array(UInt8)}[n] * (kind = 'click')
+        + {impression_tiers:Array(UInt8)}[n] * (kind != 'click') AS tier_of,
     -- Blank and all-zero ids match nothing: the clean layer removes them, this is the second lock.
     id -> if(trimBoth(id, '0-') = '', '', id) AS real,
     (tag, id) -> if(id = '', '', concat(tag, id)) AS key_of,
@@ -32,7 +33,7 @@ WITH
             real(idfv) AS idfv,
             real(gaid) AS gaid,
             real(android_id) AS android_id,
-            if({with_user_id:Bool}, real(user_id), '') AS user_id,
+            left(real(user_id), {user_id_length:UInt32}) AS user_id,
             source_message_id,
             referrer_media_source,
             referrer_campaign,
@@ -97,7 +98,7 @@ WITH
             real(touches.idfv) AS idfv,
             real(touches.gaid) AS gaid,
             real(touches.android_id) AS android_id,
-            if({with_user_id:Bool}, real(touches.user_id), '') AS user_id,
+            left(real(touches.user_id), {user_id_length:UInt32}) AS user_id,
             key
         FROM clean.touches AS touches
         ARRAY JOIN arrayFilter(k -> k != '', [
