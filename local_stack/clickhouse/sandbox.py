@@ -68,8 +68,9 @@ def rules(data: Path, config: Path) -> list[Rule]:
     libraries = {
         Path(sysconfig.get_path(n)) for n in ("stdlib", "platstdlib", "purelib", "platlib")
     }
-    # Of /proc/self only the memory map, without which threads cannot measure their stack:
-    # its neighbours environ, cmdline and fd say more.
+    # Of /proc/self only the memory map, without which threads cannot measure their stack, and the
+    # auxiliary vector, for which the engine otherwise searches the memory behind the environment
+    # and crashes. Their neighbours environ, cmdline and fd say more, and stay closed.
     readable = [
         *sorted(libraries),
         *map(Path, ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/etc/ld.so.cache")),
@@ -81,6 +82,7 @@ def rules(data: Path, config: Path) -> list[Rule]:
                 "/sys/fs/cgroup",
                 "/proc/sys/vm/overcommit_memory",
                 "/proc/self/maps",
+                "/proc/self/auxv",
             ),
         ),
         config,
