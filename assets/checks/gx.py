@@ -40,6 +40,10 @@ class ExpectationEngine:
     connection_string: str = field(repr=False)
     connect_arguments: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
+    def warm_up(self) -> None:
+        """Import Great Expectations now, so that nobody holds a lock while it is read."""
+        importlib.import_module("great_expectations.expectations")
+
     def validate(self, query: str, expectations: Sequence[Expect]) -> list[Verdict]:
         """Return one verdict per sentence, in their order.
 

@@ -1,0 +1,48 @@
+"""The code location: every asset, check, job, sensor and schedule, and what they are given.
+
+Nothing here connects to anything: definitions load while every server is away, in a second or
+two, because each run loads them again.
+"""
+
+import dagster as dg
+
+from assets import attribution, audits, collectors, installs, landing, quality
+from assets.checks import micro_batches
+from jobs.audits import audit_job
+from jobs.ingest import ingest_job
+from jobs.maintenance import maintenance_job
+from jobs.marts import marts_job
+from orchestration import lost_runs, schedules, sensors
+from orchestration.resources import build_resources
+
+defs = dg.Definitions(
+    assets=[
+        landing.raw_requests,
+        landing.landing_ranges,
+        landing.touched_days,
+        *landing.clean_tables,
+        collectors.collector_reports,
+        installs.installs,
+        attribution.attribution,
+        attribution.ruleset_snapshots,
+        attribution.published_partitions,
+        audits.reconciliation,
+        quality.quality_results,
+    ],
+    asset_checks=[*quality.table_checks, micro_batches.check_micro_batches],
+    jobs=[ingest_job, marts_job, audit_job, maintenance_job],
+    sensors=[
+        sensors.stream_lag_sensor,
+        sensors.touched_days_sensor,
+        sensors.failed_run_sensor,
+        lost_runs.lost_runs_sensor,
+    ],
+    schedules=[
+        schedules.hourly_audit_schedule,
+        schedules.daily_audit_schedule,
+        schedules.nightly_maintenance_schedule,
+    ],
+    resources=build_resources(),
+    # One process per run: a step in a process of its own would import Great Expectations again.
+    executor=dg.in_process_executor,
+)

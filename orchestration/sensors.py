@@ -1,0 +1,157 @@
+"""What launches runs by itself: lag of the stream, days that were touched, runs that were lost.
+
+Every sensor looks at the state of the world and not at a queue of its own, so a tick that is lost
+or evaluated twice changes nothing: runs in flight are counted, and run keys name what a run is to
+do. The daemon's loop runs every 5 s; an interval of 14 s makes ticks 15 s apart, one of 15 s
+makes them 20 s apart.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+import dagster as dg
+
+from jobs.ingest import ingest_job
+from jobs.marts import marts_job
+from orchestration.alerts import Alert, Webhook, WebUi
+from orchestration.in_flight import recent_runs
+from unmogrowp.attribution.touched_days import DueDay, due
+from unmogrowp.clock import Clock
+from unmogrowp.landing.options import LANDED_TOPICS
+from unmogrowp.landing.ranges import Ledger
+from unmogrowp.landing.series import standings
+from unmogrowp.stream.port import StreamReader
+from unmogrowp.warehouse.client import Warehouse
+
+CURSOR_VERSION = 1
+TICK_S = 14
+# More days than this in one run would hold the sensor's next look back too long.
+DAYS_PER_RUN = 60
+
+
+def cursor_of(**fields: object) -> str:
+    """Return a cursor for people to read: what the last tick saw."""
+    return json.dumps({"version": CURSOR_VERSION, **fields}, sort_keys=True)
+
+
+@dg.sensor(
+    job=ingest_job,
+    minimum_interval_seconds=TICK_S,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Launches landing while records wait in the stream, one run at a time.",
+)
+def stream_lag_sensor(
+    context: dg.SensorEvaluationContext,
+    warehouse: dg.ResourceParam[Warehouse],
+    event_stream: dg.ResourceParam[StreamReader],
+    clock: dg.ResourceParam[Clock],
+) -> dg.SensorResult | dg.SkipReason:
+    """Skip while a run is in flight, while a failed one is being waited out, or without lag."""
+    runs = recent_runs(context.instance, ingest_job.name)
+    if runs.in_flight:
+        return dg.SkipReason(f"{runs.in_flight} landing run(s) in flight")
+    pause_s = runs.pause_s(clock.now_ms() / 1000)
+    if pause_s:
+        return dg.SkipReason(
+            f"the last {runs.failures_in_a_row} landing run(s) failed; next try in {pause_s:.0f} s"
+        )
+    ledger = Ledger(warehouse)
+    waiting = sum(
+        standing.span.end - standing.landed_end
+        for standing in standings(event_stream.spans(LANDED_TOPICS), ledger.cursors())
+    )
+    open_ranges = len(ledger.open_ranges())
+    if not waiting and not open_ranges:
+        return dg.SkipReason("0 records wait to be landed")
+    return dg.SensorResult(
+        [dg.RunRequest(run_key=None, tags={"unmogrowp/records": str(waiting)})],
+        cursor=cursor_of(records=waiting, open_ranges=open_ranges, at_ms=clock.now_ms()),
+    )
+
+
+@dg.sensor(
+    jobs=[marts_job],
+    minimum_interval_seconds=TICK_S,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Launches runs for the days that landing touched: marts, and days of the clean"
+    " tables where an earlier copy landed late.",
+)
+def touched_days_sensor(
+    context: dg.SensorEvaluationContext,
+    warehouse: dg.ResourceParam[Warehouse],
+    clock: dg.ResourceParam[Clock],
+) -> dg.SensorResult | dg.SkipReason:
+    """Launch what is due and complete; entries leave the queue when the build says so."""
+    watermark = Ledger(warehouse).watermark()
+    ready = [entry for entry in due(warehouse) if entry.touched <= watermark]
+    if not ready:
+        return dg.SkipReason("0 days are due")
+    runs = recent_runs(context.instance, marts_job.name)
+    if runs.in_flight:
+        return dg.SkipReason(f"{len(ready)} days are due, {runs.in_flight} run(s) in flight")
+    pause_s = runs.pause_s(clock.now_ms() / 1000)
+    if pause_s:
+        return dg.SkipReason(
+            f"{len(ready)} days are due; the last {runs.failures_in_a_row} run(s) failed,"
+            f" next try in {pause_s:.0f} s"
+        )
+    ready = ready[:DAYS_PER_RUN]
+    request = dg.RunRequest(
+        run_key=run_key(marts_job.name, ready, runs.last_run_id),
+        job_name=marts_job.name,
+        run_config=marts_config([entry.day.isoformat() for entry in ready]),
+        tags={"unmogrowp/days": str(len(ready)), "unmogrowp/watermark": str(watermark)},
+    )
+    return dg.SensorResult(
+        [request], cursor=cursor_of(days=len(ready), watermark=watermark, at_ms=clock.now_ms())
+    )
+
+
+def marts_config(days: Sequence[str]) -> dict[str, object]:
+    """Return the run configuration that builds these days."""
+    return {"ops": {"build_due_days": {"config": {"days": list(dict.fromkeys(days))}}}}
+
+
+def run_key(job_name: str, entries: Sequence[DueDay], last_run_id: str) -> str:
+    """Return a key that is equal for equal work, so that two ticks never launch it twice.
+
+    Work that the last run left due, because it failed or was canceled, is other work: that run is
+    part of the key.
+    """
+    named = ",".join(f"{entry.mart}:{entry.day}:{entry.touched}" for entry in entries)
+    digest = hashlib.sha256(f"{named}#{last_run_id}".encode()).hexdigest()[:16]
+    return f"{job_name}:{digest}"
+
+
+@dg.run_failure_sensor(
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    minimum_interval_seconds=TICK_S,
+    description="Calls the configured webhook once for each failed run.",
+)
+def failed_run_sensor(
+    context: dg.RunFailureSensorContext,
+    webhook: dg.ResourceParam[Webhook],
+    clock: dg.ResourceParam[Clock],
+    web_ui: dg.ResourceParam[WebUi],
+) -> dg.SkipReason | None:
+    """Say what failed; without a webhook, say that nobody is told."""
+    if not webhook.is_configured:
+        return dg.SkipReason("0 webhooks are configured (UNMOGROWP_ALERTS__WEBHOOK_URL)")
+    run = context.dagster_run
+    events = context.get_step_failure_events()
+    data = events[0].event_specific_data if events else None
+    error = getattr(data, "error", None)
+    webhook.send(
+        Alert(
+            kind="run_failed",
+            job=run.job_name,
+            run_id=run.run_id,
+            error=str(getattr(error, "cls_name", "") or "run"),
+            message=str(getattr(error, "message", "") or context.failure_event.message or ""),
+            failed_at_ms=clock.now_ms(),
+            will_retry=run.tags.get("dagster/will_retry") == "true",
+            url=f"{web_ui.url}/runs/{run.run_id}",
+        )
+    )
+    return None
