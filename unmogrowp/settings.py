@@ -102,6 +102,12 @@ class CollectorSettings(_Group):
     key_refresh_seconds: float = 2.0
     stats_interval_seconds: float = 5.0
     dead_letter_daily_bytes: int = Field(64 * MIB, description="kept per source and UTC day")
+    dead_letter_total_daily_bytes: int = Field(1024 * MIB, description="of all sources together")
+    trusted_proxies: list[str] = Field(
+        default_factory=lambda: ["127.0.0.1", "::1"],
+        description="peers whose X-Forwarded-For is believed",
+    )
+    shutdown_timeout_seconds: float = Field(30.0, description="to answer what was begun")
     min_free_disk_bytes: int = Field(512 * MIB, description="less free space: 503")
 
 

@@ -68,6 +68,10 @@ class StreamProducer(Protocol):
         """
         ...
 
+    def is_ready(self) -> bool:
+        """Say whether the stream was reached and nothing is known that would refuse a record."""
+        ...
+
     def max_record_bytes(self, topic: str) -> int:
         """Return the largest record the topic takes at present."""
         ...

@@ -1,0 +1,191 @@
+"""Between a request and the stream: bounded bytes in flight, one outcome per record.
+
+The producer bounds nothing, so bytes are counted here until their outcome is known, also when
+the client was told to come back later. Outcomes arrive on the producer's thread and are handed
+to the event loop in bunches: one wake-up per record would cost more than the record.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+
+from ingest_api.options import CollectorOptions
+from ingest_api.statistics import HOUR_MS, Key, Statistics
+from unmogrowp.contracts.rejections import RejectionCode, RequestRefused
+from unmogrowp.errors import SinkUnavailable
+from unmogrowp.stream.port import Headers, Placement, StreamProducer
+
+# What one record costs beside its bytes: headers, futures, the producer's bookkeeping.
+OVERHEAD_BYTES = 4096
+SWEEP_SECONDS = 0.25
+
+
+class _Pending:
+    __slots__ = (
+        "answer", "app_id", "arrived", "error", "is_done", "items", "placement", "received_at_ms",
+        "sent_at", "size", "topic",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        arrived: "Callable[[_Pending], None]",
+        topic: str,
+        app_id: str,
+        received_at_ms: int,
+        items: int,
+        size: int,
+        answer: "asyncio.Future[Placement]",
+    ) -> None:
+        self.arrived = arrived
+        self.topic = topic
+        self.app_id = app_id
+        self.received_at_ms = received_at_ms
+        self.items = items
+        self.size = size
+        self.answer = answer
+        self.sent_at = time.monotonic()
+        self.is_done = False
+        self.placement: Placement | None = None
+        self.error: Exception | None = None
+
+    def on_done(self, placement: Placement | None, error: Exception | None) -> None:
+        self.placement = placement
+        self.error = error
+        self.arrived(self)
+
+
+class Delivery:
+    """Sends records for one worker; all methods but the producer's callback run on the loop."""
+
+    def __init__(
+        self, sink: StreamProducer, statistics: Statistics, options: CollectorOptions
+    ) -> None:
+        self._sink = sink
+        self._statistics = statistics
+        self._options = options
+        self._budget = options.in_flight_bytes
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._arrivals: deque[_Pending] = deque()
+        self._is_woken = False
+        self._pending: deque[_Pending] = deque()
+        self._sweeper: asyncio.Task[None] | None = None
+        self.bytes_in_flight = 0
+        self.is_disk_low = False
+
+    def start(self) -> None:
+        """Begin on the running loop."""
+        self._loop = asyncio.get_running_loop()
+        self._sweeper = asyncio.create_task(self._sweep(), name="sweep")
+
+    async def stop(self) -> None:
+        """End the sweeper."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            await asyncio.gather(self._sweeper, return_exceptions=True)
+
+    def refuse_if_full(self, size: int = 0) -> None:
+        """Refuse before a body is read or decoded where it could not be taken.
+
+        Raises:
+            RequestRefused: With a code of status 503.
+        """
+        if self.bytes_in_flight + size > self._budget:
+            raise RequestRefused(RejectionCode.SINK_BUSY, "too much is waiting for the stream")
+        if self.is_disk_low:
+            raise RequestRefused(RejectionCode.SINK_DISK, "the disk is nearly full")
+        if self.stalled_ms() > self._options.stall_ms:
+            raise RequestRefused(RejectionCode.SINK_UNAVAILABLE, "the stream does not answer")
+
+    def stalled_ms(self) -> int:
+        """Return for how long the oldest record has been waiting for its outcome."""
+        pending = self._pending
+        while pending and pending[0].is_done:
+            pending.popleft()
+        return int((time.monotonic() - pending[0].sent_at) * 1000) if pending else 0
+
+    def send(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes,
+        headers: Headers,
+        *,
+        app_id: str,
+        received_at_ms: int,
+        items: int,
+    ) -> "asyncio.Future[Placement]":
+        """Send one record; the future ends with its placement or a `RequestRefused`.
+
+        Raises:
+            RequestRefused: The record was not sent: nothing of it is in the stream.
+        """
+        size = len(value) + OVERHEAD_BYTES
+        if self.bytes_in_flight + size > self._budget:
+            raise RequestRefused(RejectionCode.SINK_BUSY, "too much is waiting for the stream")
+        loop = self._loop
+        if loop is None:
+            raise RequestRefused(RejectionCode.SINK_UNAVAILABLE, "the collector has not started")
+        pending = _Pending(
+            self._arrive, topic, app_id, received_at_ms, items, size, loop.create_future()
+        )
+        try:
+            self._sink.send(topic, key, value, headers, pending.on_done)
+        except SinkUnavailable as error:
+            raise RequestRefused(RejectionCode.SINK_UNAVAILABLE, "no stream") from error
+        self.bytes_in_flight += size
+        self._pending.append(pending)
+        return pending.answer
+
+    def pending_before(self, received_before_ms: int) -> list[tuple[Key, int]]:
+        """Return (key, items) of requests received before an instant that have no outcome yet."""
+        return [
+            ((one.app_id, one.received_at_ms - one.received_at_ms % HOUR_MS, one.topic), one.items)
+            for one in self._pending
+            if not one.is_done and one.received_at_ms < received_before_ms
+        ]
+
+    def _arrive(self, pending: _Pending) -> None:
+        # On the producer's thread. The flag may be lowered between the two lines: then one
+        # wake-up too many happens, never one too few.
+        self._arrivals.append(pending)
+        if not self._is_woken and self._loop is not None:
+            self._is_woken = True
+            try:
+                self._loop.call_soon_threadsafe(self._settle)
+            except RuntimeError:  # the loop is closed: nobody is left to be told
+                return
+
+    def _settle(self) -> None:
+        self._is_woken = False
+        arrivals = self._arrivals
+        statistics = self._statistics
+        while arrivals:
+            one = arrivals.popleft()
+            one.is_done = True
+            self.bytes_in_flight -= one.size
+            answer = one.answer
+            if one.placement is not None:
+                statistics.count_acknowledged(one.app_id, one.received_at_ms, one.topic, one.items)
+                if not answer.done():
+                    answer.set_result(one.placement)
+            else:
+                statistics.count_unknown(one.app_id, one.received_at_ms, one.topic, one.items)
+                if not answer.done():
+                    answer.set_exception(
+                        RequestRefused(RejectionCode.SINK_UNAVAILABLE, "no acknowledgement")
+                    )
+
+    async def _sweep(self) -> None:
+        timeout = self._options.ack_timeout_ms / 1000
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            self.stalled_ms()
+            limit = time.monotonic() - timeout
+            for one in self._pending:
+                if one.sent_at > limit:
+                    break
+                if not one.answer.done():
+                    one.answer.set_exception(
+                        RequestRefused(RejectionCode.SINK_UNAVAILABLE, "no acknowledgement in time")
+                    )
