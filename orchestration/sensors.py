@@ -18,14 +18,16 @@ from orchestration.alerts import Alert, Webhook, WebUi
 from orchestration.in_flight import recent_runs
 from unmogrowp.attribution.touched_days import DueDay, due
 from unmogrowp.clock import Clock
-from unmogrowp.landing.options import LANDED_TOPICS
+from unmogrowp.contracts.topics import Topic
+from unmogrowp.landing.lag import lag
 from unmogrowp.landing.ranges import Ledger
-from unmogrowp.landing.series import standings
 from unmogrowp.stream.port import StreamReader
 from unmogrowp.warehouse.client import Warehouse
 
 CURSOR_VERSION = 1
 TICK_S = 14
+# Collectors report all the time; where nothing else happens, landing their reports can wait.
+REPORTS_ONLY_S = 300
 # More days than this in one run would hold the sensor's next look back too long.
 DAYS_PER_RUN = 60
 
@@ -56,14 +58,17 @@ def stream_lag_sensor(
         return dg.SkipReason(
             f"the last {runs.failures_in_a_row} landing run(s) failed; next try in {pause_s:.0f} s"
         )
-    ledger = Ledger(warehouse)
-    waiting = sum(
-        standing.span.end - standing.landed_end
-        for standing in standings(event_stream.spans(LANDED_TOPICS), ledger.cursors())
+    entries = lag(warehouse, event_stream)
+    waiting = sum(entry.offsets_behind for entry in entries)
+    requests = sum(
+        entry.offsets_behind for entry in entries if entry.topic != Topic.COLLECTOR_STATS
     )
-    open_ranges = len(ledger.open_ranges())
+    open_ranges = len(Ledger(warehouse).open_ranges())
     if not waiting and not open_ranges:
         return dg.SkipReason("0 records wait to be landed")
+    idle_s = clock.now_ms() / 1000 - (runs.last_ended_at or 0)
+    if not requests and not open_ranges and idle_s < REPORTS_ONLY_S:
+        return dg.SkipReason(f"{waiting} reports of collectors wait, and no request")
     return dg.SensorResult(
         [dg.RunRequest(run_key=None, tags={"unmogrowp/records": str(waiting)})],
         cursor=cursor_of(records=waiting, open_ranges=open_ranges, at_ms=clock.now_ms()),
