@@ -116,7 +116,6 @@ async def send_refusal(
         headers.append((b"retry-after", str(retry_after_seconds).encode()))
     if rejection.status == 401:
         body = _SAME_FOR_ALL_401
-        headers.append((b"www-authenticate", b'Basic realm="write key"'))
     else:
         body = msgspec.json.encode({"error": code.value, "detail": detail})
         if receipt:
