@@ -5,7 +5,8 @@ UnmogrowpError
 ├── TransientError       try again: the other side was away, busy or restarting
 │   ├── SinkUnavailable       the stream cannot take or give records now
 │   ├── WarehouseUnavailable  ClickHouse cannot be reached or is overloaded
-│   └── ControlUnavailable    PostgreSQL or Valkey cannot be reached
+│   ├── ControlUnavailable    PostgreSQL or Valkey cannot be reached
+│   └── LandingUnfinished     a range is planned but not landed: landing has to run first
 └── PermanentError       never try again without a change
     ├── MigrationDrift        an applied migration file was edited, or the schema differs
     ├── AuditFailed           a contract assertion did not hold; nothing was published
@@ -40,6 +41,10 @@ class WarehouseUnavailable(TransientError):
 
 class ControlUnavailable(TransientError):
     """PostgreSQL or Valkey cannot be reached."""
+
+
+class LandingUnfinished(TransientError):
+    """A range is planned but not landed; the next landing run finishes it."""
 
 
 class PermanentError(UnmogrowpError):

@@ -120,7 +120,7 @@ class Lander:
         report = LandingReport()
         for open_range in self._ledger.open_ranges():
             log.info("repeating %s, planned as %d", open_range, open_range.landing_seq)
-            self._finish(open_range, None, report, on_range, is_repeat=True)
+            self._finish(open_range, None, None, report, on_range)
         spans = self._reader.spans(self._topics)
         cursors = self._ledger.cursors()
         for ended, note in ended_series(spans, cursors):
@@ -159,9 +159,18 @@ class Lander:
             records = self._read(wanted, is_bounded=True)
             if records:
                 wanted = replace(wanted, end=records[-1].offset + 1)
-            planned = self._plan(wanted, records)
-            self._finish(planned, records, report, on_range, is_repeat=False)
+            rows = raw_table(records) if wanted.topic != Topic.COLLECTOR_STATS else None
+            planned = self._plan(wanted, records, rows)
+            self._finish(planned, records, rows, report, on_range)
             position = planned.end
+
+    def finish_from_raw(self, open_range: LandingRange) -> None:
+        """Finish a range of which the stream has nothing any more with what raw.requests holds."""
+        counts = self._writer.raw_counts(open_range)
+        if counts:
+            records, items, size = _sums(counts)
+            held = replace(open_range, record_count=records, item_count=items, body_bytes=size)
+            self._finish(held, None, None, LandingReport(), None)
 
     def _read(self, wanted: LandingRange, *, is_bounded: bool) -> list[StreamRecord]:
         options = self._options
@@ -180,10 +189,10 @@ class Lander:
             raise StreamGap(f"{wanted} was planned for topic id {wanted.topic_id}, not {strangers}")
         return records
 
-    def _plan(self, wanted: LandingRange, records: Sequence[StreamRecord]) -> LandingRange:
-        counts: list[DayCount] = []
-        if wanted.topic != Topic.COLLECTOR_STATS:
-            counts = day_counts(raw_table(records))
+    def _plan(
+        self, wanted: LandingRange, records: Sequence[StreamRecord], rows: pa.Table | None
+    ) -> LandingRange:
+        counts = day_counts(rows) if rows is not None else []
         planned = replace(
             wanted,
             record_count=len(records),
@@ -200,46 +209,33 @@ class Lander:
         self,
         landing_range: LandingRange,
         records: Sequence[StreamRecord] | None,
+        rows: pa.Table | None,
         report: LandingReport,
         on_range: Callable[[LandedRange], None] | None,
-        *,
-        is_repeat: bool,
     ) -> None:
-        """Take a planned range through all writes; each may have happened before."""
+        """Take a planned range through all writes; without records it is a repeat."""
         self._verify_lock()
         if landing_range.topic == Topic.COLLECTOR_STATS:
-            landed = self._finish_reports(landing_range, records, is_repeat=is_repeat)
+            landed = self._finish_reports(landing_range, records)
         else:
-            landed = self._finish_requests(landing_range, records, report, is_repeat=is_repeat)
+            landed = self._finish_requests(landing_range, rows, report)
         report.ranges.append(landed)
         if on_range is not None:
             on_range(landed)
 
     def _finish_requests(
-        self,
-        landing_range: LandingRange,
-        records: Sequence[StreamRecord] | None,
-        report: LandingReport,
-        *,
-        is_repeat: bool,
+        self, landing_range: LandingRange, rows: pa.Table | None, report: LandingReport
     ) -> LandedRange:
-        counts = self._land_raw(landing_range, records)
+        counts = self._land_raw(landing_range, rows)
         self._faults.reach("before:staging")
         self._stager.clear()
         totals = self._stager.stage_requests(landing_range.slice_params())
-        self._find_copies(landing_range)
-        totals = self._stager.totals(landing_range.slice_params())
+        if totals.events or totals.touches:
+            self._find_copies(landing_range)
+            totals = self._stager.totals(landing_range.slice_params())
         self._faults.reach("after:staging")
-        checks = contract.check_contract(self._warehouse, STAGING, totals, self._options.max_age_ms)
-        for check in checks:
-            key = (check.table_name, check.check_name)
-            report.checks[key] = report.checks.get(key, 0) + check.unexpected_count
-        try:
-            contract.require(checks, str(landing_range))
-        except AuditFailed:
-            self._record_checks(report)
-            raise
-        self._writer.publish(landing_range, STAGING, is_repeat=is_repeat)
+        self._require_contract(landing_range, totals, report)
+        self._writer.publish(landing_range, STAGING, is_repeat=rows is None)
         landed = LandedRange(landing_range, totals)
         landed.late_copy_days = self._queue_late_copies(landing_range, totals)
         staged = StagedRange(
@@ -253,26 +249,28 @@ class Lander:
         self._stager.clear()
         return landed
 
-    def _land_raw(
-        self, landing_range: LandingRange, records: Sequence[StreamRecord] | None
-    ) -> list[DayCount]:
-        present = self._writer.raw_counts(landing_range) if records is None else []
-        if records is None and _sums(present) == (
-            landing_range.record_count,
-            landing_range.item_count,
-            landing_range.body_bytes,
-        ):
-            # All rows are in raw.requests: the stream is not needed, nor may it have them still.
-            return present
-        if records is None:
-            records = self._read(landing_range, is_bounded=False)
-        rows = number_rows(raw_table(records), landing_range.landing_seq)
+    def _require_contract(
+        self, landing_range: LandingRange, totals: StagedTotals, report: LandingReport
+    ) -> None:
+        checks = contract.check_contract(self._warehouse, STAGING, totals, self._options.max_age_ms)
+        for check in checks:
+            key = (check.table_name, check.check_name)
+            report.checks[key] = report.checks.get(key, 0) + check.unexpected_count
+        try:
+            contract.require(checks, str(landing_range))
+        except AuditFailed:
+            self._record_checks(report)
+            raise
+
+    def _land_raw(self, landing_range: LandingRange, rows: pa.Table | None) -> list[DayCount]:
+        if rows is None:
+            if is_complete(self._warehouse, landing_range):
+                # The stream is not needed, nor may it have the records still.
+                return self._writer.raw_counts(landing_range)
+            rows = raw_table(self._read(landing_range, is_bounded=False))
+        rows = number_rows(rows, landing_range.landing_seq)
         expected = day_counts(rows)
-        if _sums(expected) != (
-            landing_range.record_count,
-            landing_range.item_count,
-            landing_range.body_bytes,
-        ):
+        if _sums(expected) != _planned_sums(landing_range):
             raise AuditFailed(
                 f"{landing_range} reads as {_sums(expected)} records, items and bytes, but was"
                 " planned with others: the stream gave different records for the same offsets"
@@ -320,12 +318,9 @@ class Lander:
         return days
 
     def _finish_reports(
-        self,
-        landing_range: LandingRange,
-        records: Sequence[StreamRecord] | None,
-        *,
-        is_repeat: bool,
+        self, landing_range: LandingRange, records: Sequence[StreamRecord] | None
     ) -> LandedRange:
+        is_repeat = records is None
         if records is None:
             records = self._read(landing_range, is_bounded=False)
         for table, rows in zip(
@@ -366,6 +361,18 @@ class Lander:
         numbers = [landed.landing_range.landing_seq for landed in report.ranges]
         key = f"landing_seq {min(numbers)}-{max(numbers)}" if numbers else "landing"
         contract.record_results(self._warehouse, results, key, self._clock.now_ms(), self._run_id)
+
+
+def is_complete(warehouse: Warehouse, landing_range: LandingRange) -> bool:
+    """Say whether raw.requests holds everything that the range was planned with."""
+    if landing_range.topic == Topic.COLLECTOR_STATS:
+        return False
+    counts = RangeWriter(warehouse, NoFaults()).raw_counts(landing_range)
+    return _sums(counts) == _planned_sums(landing_range)
+
+
+def _planned_sums(landing_range: LandingRange) -> tuple[int, int, int]:
+    return landing_range.record_count, landing_range.item_count, landing_range.body_bytes
 
 
 def _sums(counts: Sequence[DayCount]) -> tuple[int, int, int]:

@@ -210,7 +210,10 @@ def _join(warehouse: Warehouse, request: SplitRequest, bad_indexes: set[int]) ->
 
 def _readable(warehouse: Warehouse, value: bytes) -> bytes:
     """Return a field of the envelope, with what the engine cannot read replaced."""
-    is_valid = warehouse.scalar("SELECT isValidJSON(unhex({value:String}))", {"value": value.hex()})
+    is_valid = warehouse.scalar(
+        "SELECT JSONHas(concat('{\"read\":1,\"value\":', unhex({value:String}), '}'), 'read')",
+        {"value": value.hex()},
+    )
     if is_valid:
         return value
     decoded = json.loads(value.decode("utf-8", "replace"), parse_constant=lambda _: None)

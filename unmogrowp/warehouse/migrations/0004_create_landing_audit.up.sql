@@ -1,7 +1,7 @@
 CREATE TABLE IF NOT EXISTS audit.landing_ranges {{on_cluster}}
 (
-    landing_seq      UInt64                 COMMENT 'Order in which ranges were planned, from 1',
-    state            LowCardinality(String) COMMENT 'planned, landed, gap_accepted, series_ended, pruned',
+    landing_seq      UInt64                 COMMENT 'Order in which ranges were planned and days rebuilt or pruned, from 1',
+    state            LowCardinality(String) COMMENT 'planned, landed, gap_accepted, series_ended; rebuilt and pruned name a day, not a range',
     topic            LowCardinality(String) COMMENT 'Stream topic',
     topic_id         LowCardinality(String) COMMENT 'UUID of the topic',
     partition        UInt32                 COMMENT 'Stream partition',
@@ -12,7 +12,7 @@ CREATE TABLE IF NOT EXISTS audit.landing_ranges {{on_cluster}}
     item_count       UInt64                 COMMENT 'Items of these rows',
     body_bytes       UInt64                 COMMENT 'Bytes of the bodies of these rows',
     recorded_at      DateTime64(3, 'UTC')   COMMENT 'When this row was written',
-    note             String                 COMMENT 'Reason, for gap_accepted, series_ended and pruned',
+    note             String                 COMMENT 'Reason, where the state needs one',
     INDEX landed landing_seq TYPE minmax GRANULARITY 1
 )
 ENGINE = {{merge_tree}}

@@ -7,7 +7,7 @@ FROM
 (
     SELECT
         app_id,
-        refusal.code AS code,
+        refusal.code AS refusal_code,
         if(path = '/v1/batch', concat('batch[', toString(refusal.item_index), ']'), path) AS fault_path,
         '' AS detail,
         'item' AS level,
