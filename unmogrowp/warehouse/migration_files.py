@@ -42,7 +42,8 @@ def load_migrations(folder: Path = MIGRATIONS) -> list[Migration]:
     """Read all migrations in the order of their numbers; numbers may be left out.
 
     Raises:
-        ConfigurationError: A name is malformed, a number is used twice, or a file has no counterpart.
+        ConfigurationError: A name is malformed, a number is used twice, or a file has no
+            counterpart.
     """
     found: dict[int, dict[str, tuple[str, str]]] = {}
     for file in sorted(folder.glob("*.sql")):
