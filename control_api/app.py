@@ -1,33 +1,35 @@
-"""The API for people. For now it says whether it lives and whether it can reach its database."""
+"""The API for people; for now it says only whether it lives and reaches its database."""
 
-from fastapi import FastAPI, Response, status
+import asyncio
+
+from fastapi import FastAPI, Response
+from fastapi.responses import JSONResponse
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import SQLAlchemyError
-from starlette.concurrency import run_in_threadpool
+
+from unmogrowp.control.database import session
+from unmogrowp.errors import ControlUnavailable
 
 
 def create_app(engine: Engine) -> FastAPI:
-    """Return the application over the control database."""
-    app = FastAPI(title="UnMoGrowP control API", docs_url=None, redoc_url=None, openapi_url=None)
+    """Build the application on an engine of the control database."""
+    app = FastAPI(title="UnMoGrowP", docs_url=None, redoc_url=None, openapi_url=None)
+
+    def ask() -> bool:
+        try:
+            with session(engine) as opened:
+                return bool(opened.scalar(text("SELECT 1")) == 1)
+        except ControlUnavailable:
+            return False
 
     @app.get("/v1/health/live")
     async def live() -> dict[str, str]:
-        """Answer while the process runs."""
         return {"status": "live"}
 
     @app.get("/v1/health/ready")
-    async def ready(response: Response) -> dict[str, str]:
-        """Answer 200 while PostgreSQL answers, 503 otherwise."""
-        try:
-            await run_in_threadpool(_ask, engine)
-        except SQLAlchemyError:
-            response.status_code = status.HTTP_503_SERVICE_UNAVAILABLE
-            return {"status": "unavailable", "detail": "PostgreSQL does not answer"}
-        return {"status": "ready"}
+    async def ready() -> Response:
+        if await asyncio.to_thread(ask):
+            return JSONResponse({"status": "ready", "faults": []})
+        faults = ["PostgreSQL cannot be reached"]
+        return JSONResponse({"status": "not ready", "faults": faults}, status_code=503)
 
     return app
-
-
-def _ask(engine: Engine) -> None:
-    with engine.connect() as connection:
-        connection.execute(text("SELECT 1"))
