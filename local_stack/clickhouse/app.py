@@ -129,6 +129,10 @@ class App:
         body = Body(receive, Decoder(encoding, request.flag("decompress")))
         text, statement = await self._read(request, body)
         work = Work(request, account, text, statement, body, reply)
+        if statement.kind == "kill_query":
+            # Without a place of its own: it is how places become free.
+            await self._executor.kill(work)
+            return
         lane = self._inserts if statement.kind == "insert_data" else self._queries
         if account.role == "analyst":
             lane = self._analyst_queries

@@ -97,6 +97,7 @@ def _arrow_header(piece: bytes) -> int:
     return 8 + int.from_bytes(piece[4:8], "little")
 
 
+BINARY = "application/octet-stream"
 _CONTENT_TYPES = (
     ("jsoneachrow", "application/x-ndjson; charset=UTF-8"),
     ("json", "application/json; charset=UTF-8"),
@@ -107,6 +108,11 @@ _CONTENT_TYPES = (
     ("pretty", "text/plain; charset=UTF-8"),
     ("vertical", "text/plain; charset=UTF-8"),
     ("markdown", "text/markdown; charset=UTF-8"),
+    ("values", "text/plain; charset=UTF-8"),
+    ("sqlinsert", "text/plain; charset=UTF-8"),
+    ("customseparated", "text/plain; charset=UTF-8"),
+    ("template", "text/plain; charset=UTF-8"),
+    ("hash", "text/plain; charset=UTF-8"),
 )
 
 
@@ -115,5 +121,5 @@ def content_type(output: str) -> str:
     name = output.lower()
     return next(
         (kind for prefix, kind in _CONTENT_TYPES if name.startswith(prefix)),
-        "application/octet-stream",
+        BINARY,
     )

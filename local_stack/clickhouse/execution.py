@@ -74,6 +74,10 @@ class Executor:
                     self._call(lambda: self._preparation.tidy(used, session, failed))
                 )
 
+    async def kill(self, work: Work) -> None:
+        """Run a KILL QUERY, which the engine itself never sees."""
+        await self._answer(work, await self._running.kill(work.account, work.sql))
+
     async def _dispatch(
         self,
         work: Work,
@@ -83,9 +87,7 @@ class Executor:
         receive: Receive,
     ) -> None:
         kind = work.statement.kind
-        if kind == "kill_query":
-            await self._answer(work, await self._running.kill(work.account, work.sql))
-        elif kind == "use":
+        if kind == "use":
             # The handle is in that database already: `prepare` put it there under its real name.
             await self._answer(work, Piece(b"", 0, 0, 0))
         elif kind == "insert_data":

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from local_stack.clickhouse import statements
 from local_stack.clickhouse.accounts import Account
 from local_stack.clickhouse.bodies import Body
-from local_stack.clickhouse.chunks import joiner
+from local_stack.clickhouse.chunks import BINARY, content_type, joiner
 from local_stack.clickhouse.engine import MAIN_DATABASE, Handle, Params
 from local_stack.clickhouse.errors import READONLY, SYNTAX_ERROR, ServerError
 from local_stack.clickhouse.policy import Policy
@@ -23,6 +23,7 @@ _ATOMIC = {
     "input_format_parallel_parsing": "0",
     "async_insert": "0",
 }
+_TEXT_GROWTH = 8
 CUT_INTO_BLOCKS = {"max_insert_block_size", "min_insert_block_size_rows"}
 
 
@@ -123,10 +124,17 @@ class Preparation:
         if work.statement.kind == "insert_data":
             own |= _ATOMIC
         elif work.statement.kind == "select":
-            own["max_result_bytes"] = "0" if work.streams else str(self._caps.result_bytes)
+            own["max_result_bytes"] = str(self._result_bytes(work))
         if work.account.role == "analyst":
             own["max_memory_usage"] = str(self._caps.analyst_memory_bytes)
         return own
+
+    def _result_bytes(self, work: Work) -> int:
+        """Bound results that are made whole, as columns: as text they are several times larger."""
+        if work.streams:
+            return 0
+        text = content_type(work.output) != BINARY
+        return self._caps.result_bytes // (_TEXT_GROWTH if text else 1)
 
     def tidy(self, handle: Handle, session: Session | None, failed: bool) -> None:
         """Close a handle, or give a session back as the next request expects it.

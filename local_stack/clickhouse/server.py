@@ -1,6 +1,7 @@
 """The server's life: empty environment, closed sandbox, engine, serving, a clean end."""
 
 import asyncio
+import fcntl
 import logging
 import os
 import signal
@@ -8,7 +9,7 @@ import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import psutil
 import uvicorn
@@ -65,6 +66,7 @@ def serve(options: ServerOptions) -> None:
         made.mkdir(parents=True, exist_ok=True, mode=0o700)
     memory_bytes = _memory_bytes(options)
     config_file = write_config(config, memory_bytes)
+    lock = _lock(folder)
     listening = _listen(options.host, options.port)
     limits = Limits(
         queries=options.queries or 4 * (os.cpu_count() or 1),
@@ -88,6 +90,7 @@ def serve(options: ServerOptions) -> None:
         uvloop.run(server.run())
         engine.close()
         status = 0
+        lock.close()
     except Exception:
         logger.exception("the server ended with an error")
     finally:
@@ -169,6 +172,16 @@ def _memory_bytes(options: ServerOptions) -> int:
     if options.memory_mb:
         return options.memory_mb * MIB
     return int(psutil.virtual_memory().total * 0.4)
+
+
+def _lock(folder: Path) -> BinaryIO:
+    """Keep a second server away; the lock goes with the process, however it ends."""
+    lock = (folder / "lock").open("wb")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        raise ConfigurationError(f"another server uses {folder}") from error
+    return lock
 
 
 def _listen(host: str, port: int) -> socket.socket:
