@@ -74,7 +74,7 @@ def markets(draw: DrawFn, app_id: str = "app") -> Market:
     touches = [draw(_touches(app_id, number, anchors)) for number in range(draw(st.integers(0, 6)))]
     if touches and draw(st.booleans()):
         touches.append(_second_copy(touches[0], draw(_touches(app_id, len(touches), anchors))))
-    return Market(tuple(_once_per_instant(events)), tuple(touches))
+    return Market(tuple(_one_content_per_message(events)), tuple(touches))
 
 
 def generate(count: int, seed_value: int) -> list[Market]:
@@ -111,13 +111,16 @@ def _named(market: Market, app_id: str) -> Market:
     )
 
 
-def _once_per_instant(events: list[Event]) -> list[Event]:
-    """One message at one instant has one name: copies differ in nothing but their receipt."""
-    names: dict[tuple[str, str], str] = {}
+def _one_content_per_message(events: list[Event]) -> list[Event]:
+    """Copies of a message say the same; only their clocks and their receipt differ."""
+    first: dict[tuple[str, str], Event] = {}
     return [
         dataclasses.replace(
-            event,
-            event_name=names.setdefault((event.device_key, event.message_id), event.event_name),
+            first.setdefault((event.device_key, event.message_id), event),
+            occurred_at=event.occurred_at,
+            received_at=event.received_at,
+            clock_skew_ms=event.clock_skew_ms,
+            offset=event.offset,
         )
         for event in events
     ]
