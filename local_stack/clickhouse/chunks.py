@@ -1,10 +1,11 @@
 """Joins the pieces of a streamed result: the engine makes every piece a whole document.
 
 Formats without header or footer join as they are. Those with a header lose it from the second
-piece on. The rest (JSON, Parquet, Pretty...) cannot be cut: such results are made whole, under
-`max_result_bytes`.
+piece on; of JSON only the rows are taken, and the last footer gets the number of all rows. The
+rest (Parquet, Pretty, XML...) cannot be cut: such results are made whole, under `max_result_bytes`.
 """
 
+import re
 from collections.abc import Callable
 from functools import partial
 
@@ -15,6 +16,10 @@ _PLAIN = {
 }  # fmt: skip
 _LINES = {"csv": 1, "tabseparated": 1, "tsv": 1, "tabseparatedraw": 1, "tsvraw": 1, "raw": 1,
           "jsoncompacteachrow": 1, "jsoncompactstringseachrow": 1}  # fmt: skip
+_JSON = {"json", "jsoncompact", "jsonstrings", "jsoncompactstrings"}
+_JSON_ROWS = b'"data":\n\t[\n'
+_JSON_FOOTER = b'\n\t],\n\n\t"rows": '
+_JSON_COUNT = re.compile(rb'"rows": (\d+)')
 _ARROW_END = b"\xff\xff\xff\xff\x00\x00\x00\x00"
 
 Cut = Callable[[bytes], int]
@@ -42,9 +47,37 @@ class Joiner:
         return self._end
 
 
+class JsonJoiner(Joiner):
+    """Turns JSON documents of the same columns into one.
+
+    Line ends within strings are escaped, so marks that contain one are no part of any value.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(None)
+        self._rows = 0
+        self._footer = b""
+
+    def feed(self, piece: bytes) -> bytes:
+        """Return the rows of a piece; of the first one also what stands before them."""
+        begin = piece.index(_JSON_ROWS) + len(_JSON_ROWS)
+        end = piece.rindex(_JSON_FOOTER)
+        self._footer = piece[end:]
+        match = _JSON_COUNT.search(self._footer)
+        self._rows += int(match.group(1)) if match else 0
+        first, self._first = self._first, False
+        return piece[:end] if first else b",\n" + piece[begin:end]
+
+    def finish(self) -> bytes:
+        """Return the footer, with the number of all rows."""
+        return _JSON_COUNT.sub(b'"rows": %d' % self._rows, self._footer, count=1)
+
+
 def joiner(output: str) -> Joiner | None:
     """Return how to join pieces of this format, None where it cannot be cut."""
     name = output.lower()
+    if name in _JSON:
+        return JsonJoiner()
     if name in _PLAIN:
         return Joiner(None)
     if name == "arrowstream":

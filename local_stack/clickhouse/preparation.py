@@ -58,7 +58,8 @@ class Work:
     @property
     def streams(self) -> bool:
         """Return whether the result can be sent while it is made."""
-        return self.statement.kind == "select" and joiner(self.output) is not None
+        whole = self.statement.has_totals or "extremes" in self.request.settings
+        return self.statement.kind == "select" and joiner(self.output) is not None and not whole
 
 
 @dataclass(frozen=True)

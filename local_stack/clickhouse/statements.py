@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from itertools import islice, pairwise
-from typing import Literal
+from typing import Any, Literal
 
 from local_stack.clickhouse.lexer import Token, tokens
 
@@ -27,6 +27,7 @@ class Statement:
         head: An INSERT without FORMAT and data, as the engine's streaming insert wants it.
         data_start: Where an INSERT's data begins in the text.
         uses_file: The text has INTO OUTFILE or FROM INFILE.
+        has_totals: The result may have rows of another kind, which a stream has no place for.
     """
 
     kind: Kind
@@ -34,6 +35,7 @@ class Statement:
     head: str = ""
     data_start: int = 0
     uses_file: bool = False
+    has_totals: bool = False
 
 
 def parse(sql: str) -> Statement:
@@ -50,8 +52,7 @@ def parse(sql: str) -> Statement:
         kind = "use"
     elif words == ["KILL", "QUERY"]:
         kind = "kill_query"
-    found, uses_file = _trailing_format(sql)
-    return Statement(kind, format=found, uses_file=uses_file)
+    return Statement(kind, **_tail(sql))
 
 
 def _first_words(sql: str) -> list[str]:
@@ -77,18 +78,16 @@ def _parse_insert(sql: str) -> Statement:
             if token.upper == "VALUES":
                 return Statement("insert_data", "Values", sql[: token.start], token.end)
             if token.upper in _INSERT_SOURCES:
-                found, uses_file = _trailing_format(sql)
-                return Statement("insert_select", format=found, uses_file=uses_file)
+                return Statement("insert_select", **_tail(sql))
             format_word = token if token.upper == "FORMAT" else None
         previous = token
     return Statement("other")
 
 
-def _trailing_format(sql: str) -> tuple[str, bool]:
-    """Return the FORMAT at the outermost level and whether files are read or written."""
+def _tail(sql: str) -> dict[str, Any]:
+    """Return what stands in a statement besides its kind: fields of `Statement`."""
     depth = 0
-    found = ""
-    uses_file = False
+    found: dict[str, Any] = {}
     before: Token | None = None
     for token in tokens(sql):
         if token.kind == "symbol" and token.text in "([{":
@@ -97,11 +96,13 @@ def _trailing_format(sql: str) -> tuple[str, bool]:
             depth -= 1
         elif before is not None and token.names:
             if depth == 0 and before.upper == "FORMAT":
-                found = token.text
+                found["format"] = token.text
             if token.upper in ("OUTFILE", "INFILE") and before.upper in ("INTO", "FROM"):
-                uses_file = True
+                found["uses_file"] = True
+            if token.upper in ("TOTALS", "EXTREMES"):
+                found["has_totals"] = True
         before = token
-    return found, uses_file
+    return found
 
 
 def used_database(sql: str) -> str:

@@ -89,7 +89,7 @@ def test_beyond_places_and_queue_the_answer_is_too_many_queries(
 
 
 def test_a_result_that_must_be_made_whole_is_bounded(pipeline: Client) -> None:
-    for output in ("JSON", "Pretty", "Arrow"):
+    for output in ("XML", "Pretty", "Arrow"):
         answer = pipeline(f"SELECT number FROM numbers(100000000) FORMAT {output}")
         assert answer.code == 396, answer.text
 

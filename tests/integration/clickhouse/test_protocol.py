@@ -212,6 +212,22 @@ def test_a_streamed_result_is_one_document(pipeline: Client, output: str, rows: 
     assert streamed.body == whole.body
 
 
+@pytest.mark.parametrize("output", ["JSON", "JSONCompact", "JSONStrings", "JSONCompactStrings"])
+@pytest.mark.parametrize("rows", [0, 1, 200_000])
+def test_streamed_json_is_one_document(pipeline: Client, output: str, rows: int) -> None:
+    sql = f"SELECT number, '\"data\":\n' AS t FROM numbers({rows}) FORMAT {output}"
+    found = json.loads(pipeline(sql).body)
+    assert found["rows"] == len(found["data"]) == rows
+    numbers = [row["number"] if isinstance(row, dict) else row[0] for row in found["data"]]
+    assert list(map(int, numbers)) == list(range(rows))
+    assert [column["name"] for column in found["meta"]] == ["number", "t"]
+
+
+def test_json_with_totals_keeps_them(pipeline: Client) -> None:
+    sql = "SELECT number % 2 AS n, count() AS c FROM numbers(10) GROUP BY n WITH TOTALS FORMAT JSON"
+    assert json.loads(pipeline(sql).body)["totals"]["c"] == 10
+
+
 @pytest.mark.parametrize("rows", [0, 1, 200_000])
 def test_an_arrow_stream_is_one_stream(pipeline: Client, rows: int) -> None:
     answer = pipeline(

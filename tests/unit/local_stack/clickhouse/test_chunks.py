@@ -28,7 +28,7 @@ def test_pieces_become_one_document(output: str, pieces: list[bytes], document: 
     assert joined(output, pieces) == document
 
 
-@pytest.mark.parametrize("output", ["JSON", "Parquet", "Arrow", "Pretty", "XML", "Vertical"])
+@pytest.mark.parametrize("output", ["Parquet", "Arrow", "Pretty", "XML", "Vertical"])
 def test_what_cannot_be_cut_is_not_joined(output: str) -> None:
     assert joiner(output) is None
 
