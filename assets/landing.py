@@ -1,7 +1,7 @@
-"""Raw requests and the clean tables: landed by micro-batches, rebuilt by days.
+"""Raw requests as they came, and the ledger of what was landed.
 
-A micro-batch touches several days, so it is an op of `ingest_job` that reports what it added per
-table and day; a rebuild makes a day anew from its raw rows and is what a backfill runs.
+A micro-batch touches several days, so landing is an op of `ingest_job` that reports what it added
+per table and day, here and in the clean tables.
 """
 
 from collections.abc import Callable, Iterator
@@ -18,11 +18,11 @@ from unmogrowp.clock import Clock
 from unmogrowp.errors import UnmogrowpError
 from unmogrowp.landing.land import AfterPublish, Lander, LandingReport
 from unmogrowp.landing.options import LandingOptions
+from unmogrowp.landing.rebuild import Audit, Rebuilder
 from unmogrowp.stream.port import StreamReader
 from unmogrowp.warehouse.client import Warehouse
 
 REQUESTS = "raw.requests"
-CLEAN_TABLES = ("clean.events", "clean.touches", "clean.failed", "clean.duplicates")
 
 
 class EndOffset(dg.Config):
@@ -63,6 +63,17 @@ class LandingTools:
             self.after_publish,
             verify_lock=verify_lock,
             run_id=self.run_id,
+        )
+
+    def rebuilder(self, verify_lock: Callable[[], None], audit: Audit) -> Rebuilder:
+        """Return what makes days anew; `audit` is asked about each staged table."""
+        return Rebuilder(
+            self.warehouse,
+            self.clock,
+            self.options,
+            self.after_publish,
+            audit=audit,
+            verify_lock=verify_lock,
         )
 
 
@@ -149,12 +160,3 @@ touched_days = table_spec(
     deps=["clean.events", "clean.touches"],
     text="The queue that a sensor turns into runs of `marts_job` and `rebuild_job`.",
 )
-clean_tables = [
-    table_spec(name, group="landing", deps=[REQUESTS], text=text)
-    for name, text in (
-        ("clean.events", "The row that stays is the least by receipt and coordinates."),
-        ("clean.touches", "The row that stays is the least by receipt and coordinates."),
-        ("clean.failed", "Nothing is thrown away: the bytes can be repaired and replayed."),
-        ("clean.duplicates", "A copy is dropped if a kept row was received in the 30 days before."),
-    )
-]

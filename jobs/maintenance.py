@@ -3,6 +3,7 @@
 Everything here deletes, so everything is a dry run unless somebody says otherwise.
 """
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 import dagster as dg
@@ -15,9 +16,17 @@ from jobs.ingest import ingest_job
 from jobs.marts import marts_job
 from jobs.pruning import delete_run, runs_to_prune
 from unmogrowp.clock import Clock, utc
+from unmogrowp.landing.retention import prune
 from unmogrowp.warehouse.client import Warehouse
 from unmogrowp.warehouse.publish import drop_abandoned_staging
 from unmogrowp.warehouse.table_registry import tables
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long raw rows are kept, in days."""
+
+    raw_days: int
 
 
 class DryRunConfig(dg.Config):
@@ -81,6 +90,38 @@ def drop_leftovers(
     context.log.info("%d staging tables of killed runs dropped", len(dropped))
 
 
+@dg.op(
+    description="Drops days of raw.requests beyond retention, noting first what is dropped: such a"
+    " day can never be rebuilt. The clean tables stay.",
+    pool="landing",
+    retry_policy=RETRY_POLICY,
+)
+def prune_raw_rows(
+    context: dg.OpExecutionContext,
+    config: DryRunConfig,
+    warehouse: dg.ResourceParam[Warehouse],
+    clock: dg.ResourceParam[Clock],
+    retention: dg.ResourceParam[Retention],
+    pipeline_lock: dg.ResourceParam[PipelineLock],
+) -> None:
+    """Drop whole days under the lock that landing and rebuilds hold."""
+    with permanent_failures(context), pipeline_lock.held("retention") as lock:
+        pruned = prune(
+            warehouse,
+            clock,
+            retention.raw_days,
+            verify_lock=lock.verify,
+            is_dry_run=config.dry_run,
+        )
+    context.log.info(
+        "%d days with %d requests older than %d days %s",
+        len(pruned),
+        sum(entry.record_count for entry in pruned),
+        retention.raw_days,
+        "would be dropped" if config.dry_run else "dropped",
+    )
+
+
 @dg.job(
     description="Deletes what is beyond its time: raw rows, leftovers, runs of micro-batches."
     " A dry run unless dry_run is false.",
@@ -89,5 +130,6 @@ def drop_leftovers(
 )
 def maintenance_job() -> None:
     """Three ops without an order."""
+    prune_raw_rows()
     prune_runs()
     drop_leftovers()

@@ -6,12 +6,13 @@ two, because each run loads them again.
 
 import dagster as dg
 
-from assets import attribution, audits, collectors, installs, landing, quality
+from assets import attribution, audits, clean, collectors, installs, landing, quality
 from assets.checks import micro_batches
 from jobs.audits import audit_job
 from jobs.ingest import ingest_job
 from jobs.maintenance import maintenance_job
 from jobs.marts import marts_job
+from jobs.rebuild import rebuild_job
 from orchestration import lost_runs, schedules, sensors
 from orchestration.resources import build_resources
 
@@ -20,7 +21,7 @@ defs = dg.Definitions(
         landing.raw_requests,
         landing.landing_ranges,
         landing.touched_days,
-        *landing.clean_tables,
+        clean.clean_day,
         collectors.collector_reports,
         installs.installs,
         attribution.attribution,
@@ -30,9 +31,10 @@ defs = dg.Definitions(
         quality.quality_results,
     ],
     asset_checks=[*quality.table_checks, micro_batches.check_micro_batches],
-    jobs=[ingest_job, marts_job, audit_job, maintenance_job],
+    jobs=[ingest_job, rebuild_job, marts_job, audit_job, maintenance_job],
     sensors=[
         sensors.stream_lag_sensor,
+        sensors.late_copies_sensor,
         sensors.touched_days_sensor,
         sensors.failed_run_sensor,
         lost_runs.lost_runs_sensor,

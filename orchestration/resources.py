@@ -19,6 +19,7 @@ from assets.auditing import ReportFolder
 from assets.checks.gx import ExpectationEngine
 from assets.checks.runner import QualityRunner
 from assets.landing import LandingTools
+from jobs.maintenance import Retention
 from orchestration.alerts import Webhook, WebUi
 from unmogrowp.attribution.touched_days import enqueuer
 from unmogrowp.clock import Clock, SystemClock
@@ -157,6 +158,15 @@ class ReportFolderResource(ConfigurableResourceFactory[ReportFolder]):
         return ReportFolder(load_settings().home / "reports")
 
 
+class RetentionResource(ConfigurableResourceFactory[Retention]):
+    """How long things are kept."""
+
+    def create_resource(self, context: InitResourceContext) -> Retention:
+        """Read the setting."""
+        del context
+        return Retention(load_settings().pipeline.raw_retention_days)
+
+
 class WebhookResource(ConfigurableResourceFactory[Webhook]):
     """Who is told about failures."""
 
@@ -235,6 +245,7 @@ def build_resources() -> dict[str, object]:
         "event_stream": EventStreamResource(),
         "landing": LandingResource(),
         "report_folder": ReportFolderResource(),
+        "retention": RetentionResource(),
         "webhook": WebhookResource(),
         "web_ui": WebUiResource(),
     }

@@ -58,5 +58,5 @@ def nightly_maintenance_schedule(context: dg.ScheduleEvaluationContext) -> dg.Ru
     config = {"config": {"dry_run": False}}
     return _run_at(
         context,
-        {"ops": {"prune_runs": config, "drop_leftovers": config}},
+        {"ops": {"prune_raw_rows": config, "prune_runs": config, "drop_leftovers": config}},
     )

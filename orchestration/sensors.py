@@ -14,6 +14,7 @@ import dagster as dg
 
 from jobs.ingest import ingest_job
 from jobs.marts import marts_job
+from jobs.rebuild import rebuild_job
 from orchestration.alerts import Alert, Webhook, WebUi
 from orchestration.in_flight import recent_runs
 from unmogrowp.attribution.touched_days import DueDay, due
@@ -21,6 +22,7 @@ from unmogrowp.clock import Clock
 from unmogrowp.contracts.topics import Topic
 from unmogrowp.landing.lag import lag
 from unmogrowp.landing.ranges import Ledger
+from unmogrowp.landing.rebuild import due_days as due_clean_days
 from unmogrowp.stream.port import StreamReader
 from unmogrowp.warehouse.client import Warehouse
 
@@ -113,19 +115,57 @@ def touched_days_sensor(
     )
 
 
+@dg.sensor(
+    job=rebuild_job,
+    minimum_interval_seconds=TICK_S,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Launches the rebuild of days of the clean tables on which an earlier copy of a"
+    " row landed late, so that the earliest stays.",
+)
+def late_copies_sensor(
+    context: dg.SensorEvaluationContext,
+    warehouse: dg.ResourceParam[Warehouse],
+    clock: dg.ResourceParam[Clock],
+) -> dg.SensorResult | dg.SkipReason:
+    """Launch one run for all due days; the run takes them off the queue."""
+    days = due_clean_days(warehouse)
+    if not days:
+        return dg.SkipReason("0 days of the clean tables are due")
+    runs = recent_runs(context.instance, rebuild_job.name)
+    if runs.in_flight:
+        return dg.SkipReason(f"{len(days)} days are due, {runs.in_flight} run(s) in flight")
+    pause_s = runs.pause_s(clock.now_ms() / 1000)
+    if pause_s:
+        return dg.SkipReason(
+            f"{len(days)} days are due; the last {runs.failures_in_a_row} run(s) failed,"
+            f" next try in {pause_s:.0f} s"
+        )
+    named = ",".join(day.isoformat() for day in days)
+    request = dg.RunRequest(
+        run_key=digest_key(rebuild_job.name, named, runs.last_run_id),
+        tags={"unmogrowp/days": str(len(days))},
+    )
+    return dg.SensorResult([request], cursor=cursor_of(days=len(days), at_ms=clock.now_ms()))
+
+
 def marts_config(days: Sequence[str]) -> dict[str, object]:
     """Return the run configuration that builds these days."""
     return {"ops": {"build_due_days": {"config": {"days": list(dict.fromkeys(days))}}}}
 
 
 def run_key(job_name: str, entries: Sequence[DueDay], last_run_id: str) -> str:
+    """Return the key of a run that builds these entries."""
+    named = ",".join(f"{entry.mart}:{entry.day}:{entry.touched}" for entry in entries)
+    return digest_key(job_name, named, last_run_id)
+
+
+def digest_key(job_name: str, work: str, last_run_id: str) -> str:
     """Return a key that is equal for equal work, so that two ticks never launch it twice.
 
-    Work that the last run left due, because it failed or was canceled, is other work: that run is
-    part of the key.
+    Work that the last run left undone, because it failed or was canceled, is other work: that run
+    is part of the key.
     """
-    named = ",".join(f"{entry.mart}:{entry.day}:{entry.touched}" for entry in entries)
-    digest = hashlib.sha256(f"{named}#{last_run_id}".encode()).hexdigest()[:16]
+    digest = hashlib.sha256(f"{work}#{last_run_id}".encode()).hexdigest()[:16]
     return f"{job_name}:{digest}"
 
 

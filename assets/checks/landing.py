@@ -12,6 +12,7 @@ from assets.checks.expectation import (
 
 COORDINATES = ("topic_id", "partition", "offset", "frame_index", "item_index")
 PLATFORMS = ("ios", "android", "web", "server", "other")
+RANGE_STATES = ("planned", "landed", "gap_accepted", "series_ended", "rebuilt", "pruned")
 EVENT_TYPES = ("track", "identify", "page", "screen", "group", "alias")
 
 REQUESTS = Suite(
@@ -118,7 +119,7 @@ LANDING_RANGES = Suite(
     "audit.landing_ranges",
     "",
     (
-        is_one_of("state", ("planned", "landed", "gap_accepted", "series_ended")),
+        is_one_of("state", RANGE_STATES),
         never("a range ends after it starts", "state = 'landed' AND end_offset <= start_offset"),
         never(
             "a range lands no more records than it has offsets",

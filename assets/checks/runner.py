@@ -79,6 +79,13 @@ class QualityRunner:
         self.record(report.results)
         return report
 
+    def day_of_staged(self, staging: str) -> date | None:
+        """Return the day of receipt whose rows a staging table holds; None when it is empty."""
+        count, day = self.warehouse.rows(
+            f"SELECT count(), toDate(min(received_at)) FROM {staging}"  # noqa: S608 - our own name
+        )[0]
+        return day if count else None
+
     def record(self, results: tuple[QualityResult, ...]) -> None:
         """Append results to the log of checks."""
         write_quality_results(
