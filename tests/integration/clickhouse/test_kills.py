@@ -13,6 +13,7 @@ import pytest
 from local_stack.clickhouse.alone import started_clickhouse
 from local_stack.clickhouse.launch import launcher_command
 from tests.integration.clickhouse.conftest import Client
+from tests.integration.clickhouse.refused import REFUSED
 
 BATCH = 2000
 
@@ -100,9 +101,17 @@ def test_the_server_is_the_process_its_supervisor_started(tmp_path: Path) -> Non
         assert not psutil.Process(process.pid).children()
 
 
-def test_without_the_sandbox_the_server_says_so(tmp_path: Path) -> None:
-    with started_clickhouse(tmp_path, "--without-sandbox"):
+def test_without_the_sandbox_the_server_says_so_and_the_other_layers_hold(tmp_path: Path) -> None:
+    with started_clickhouse(tmp_path, "--without-sandbox") as (server, _):
         assert "WARNING: no sandbox" in (tmp_path / "clickhouse.log").read_text()
+        Client(server, "pipeline", server.pipeline_password).ok("CREATE DATABASE mart")
+        analyst = Client(server, "analyst", server.analyst_password)
+        config = tmp_path / "clickhouse" / "config" / "users.xml"
+        answers = {
+            what: analyst(sql.format(config=config, store=config)).code
+            for what, sql in REFUSED.items()
+        }
+        assert set(answers.values()) <= {164, 497, 60, 452}, answers
 
 
 def test_a_kafka_table_is_refused_and_the_database_opens_again(tmp_path: Path) -> None:
