@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from unmogrowp.errors import AuditFailed
-from unmogrowp.landing.options import CleanTables
+from unmogrowp.landing.options import CleanTables, LandingOptions
 from unmogrowp.landing.staging import StagedTotals
 from unmogrowp.warehouse.client import Warehouse
 
@@ -25,7 +25,7 @@ class ContractResult:
 
 
 def check_contract(
-    warehouse: Warehouse, staged: CleanTables, totals: StagedTotals, max_age_ms: int
+    warehouse: Warehouse, staged: CleanTables, totals: StagedTotals, options: LandingOptions
 ) -> list[ContractResult]:
     """Evaluate all sentences on staged rows."""
     rows = warehouse.named_rows(
@@ -35,7 +35,8 @@ def check_contract(
             "touches": staged.touches,
             "failed": staged.failed,
             "duplicates": staged.duplicates,
-            "max_age_ms": max_age_ms,
+            "max_age_ms": options.max_age_ms,
+            "horizon_ms": options.horizon_ms,
         },
     )
     results = [ContractResult(row[0], row[1], int(row[2])) for row in rows]

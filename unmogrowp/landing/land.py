@@ -252,7 +252,7 @@ class Lander:
     def _require_contract(
         self, landing_range: LandingRange, totals: StagedTotals, report: LandingReport
     ) -> None:
-        checks = contract.check_contract(self._warehouse, STAGING, totals, self._options.max_age_ms)
+        checks = contract.check_contract(self._warehouse, STAGING, totals, self._options)
         for check in checks:
             key = (check.table_name, check.check_name)
             report.checks[key] = report.checks.get(key, 0) + check.unexpected_count

@@ -225,7 +225,7 @@ class Rebuilder:
             counted.too_old,
             expected_items,
         )
-        checks = contract.check_contract(self._warehouse, tables, totals, self._options.max_age_ms)
+        checks = contract.check_contract(self._warehouse, tables, totals, self._options)
         contract.record_results(self._warehouse, checks, day.isoformat(), self._clock.now_ms())
         contract.require(checks, f"the rebuild of {day}")
 

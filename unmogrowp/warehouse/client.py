@@ -6,7 +6,7 @@ short list with the reason per code, never by its text.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -138,6 +138,25 @@ class Warehouse:
     def scalar(self, sql: str, params: Params | None = None) -> Any:
         """Return the first column of the first row."""
         return self.rows(sql, params)[0][0]
+
+    def named_columns(
+        self, sql: str, params: Params | None = None
+    ) -> tuple[list[str], list[tuple[Any, ...]]]:
+        """Return the column names of a query and its rows."""
+        try:
+            result = self._query(sql, params)
+        except (ClickHouseError, OSError) as error:
+            raise _translate(error) from error
+        return list(result.column_names), [tuple(row) for row in result.result_rows]
+
+    def stream(self, sql: str) -> Iterator[bytes]:
+        """Give the answer in the format the query names, piece by piece."""
+        try:
+            with self._client.raw_stream(sql) as answer:
+                while chunk := answer.read(65_536):
+                    yield chunk
+        except (ClickHouseError, OSError) as error:
+            raise _translate(error) from error
 
     def frame(self, sql: str, params: Params | None = None) -> pl.DataFrame:
         """Return a query as a polars frame; instants keep their time zone."""
