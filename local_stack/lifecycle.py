@@ -19,7 +19,14 @@ from local_stack.data_folder import DataFolder
 from local_stack.preparation import PREPARATIONS
 from local_stack.process_records import COMPONENT_MARK, ProcessRecords
 from local_stack.secret_files import ensure_secret
-from local_stack.starting import Report, StartFailed, Step, chosen_steps, start_all
+from local_stack.starting import (
+    TIMEOUT_SECONDS,
+    Report,
+    StartFailed,
+    Step,
+    chosen_steps,
+    start_all,
+)
 from local_stack.supervision import Supervisor
 from unmogrowp.errors import ConfigurationError, PermanentError
 from unmogrowp.settings import (
@@ -147,7 +154,9 @@ def _start(
             component.after,
             is_ready=lambda component=component: component.is_ready(settings, home),  # type: ignore[misc]
             is_program=component.name not in external,
-            timeout_seconds=EXTERNAL_TIMEOUT_SECONDS if component.name in external else 180,
+            timeout_seconds=EXTERNAL_TIMEOUT_SECONDS
+            if component.name in external
+            else TIMEOUT_SECONDS,
         )
         for component in COMPONENTS
     ]

@@ -12,7 +12,7 @@ from local_stack.ports import LOOPBACK, is_free
 from unmogrowp.settings import Settings
 from unmogrowp.stream.kafka_connection import KafkaConnection
 
-TIMEOUT_SECONDS = 3
+TIMEOUT_SECONDS = 5
 # A daemon that does not beat any more is not ready; it beats every 30 s.
 OLDEST_HEARTBEAT_SECONDS = 120
 # Those without which nothing runs; Dagster has more.

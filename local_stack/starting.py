@@ -14,7 +14,7 @@ Report = Callable[[str, StepState, float], None]
 
 POLL_SECONDS = 0.1
 PROBE_PAUSE_SECONDS = 0.2
-TIMEOUT_SECONDS = 180
+TIMEOUT_SECONDS = 300
 # A component that ended so often while it started will not start by waiting longer.
 MOST_ATTEMPTS = 3
 

@@ -129,7 +129,7 @@ class Supervisor:
         """Start supervisord in a session of its own; no program is started yet.
 
         Raises:
-            SupervisorFailed: It does not answer within 15 s.
+            SupervisorFailed: It does not answer within 60 s.
         """
         write_private(self._home.supervisor_configuration, render(self._home, programs))
         output = self._home.log("supervisor-start")
@@ -145,7 +145,7 @@ class Supervisor:
                 env={**environment, HOME_MARK: str(self._home.root)},
             )
         self._records.write(SUPERVISOR, process.pid)
-        deadline = time.monotonic() + 15
+        deadline = time.monotonic() + 60
         while not self.answers():
             if process.poll() is not None or time.monotonic() > deadline:
                 process.kill()

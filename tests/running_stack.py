@@ -17,7 +17,7 @@ from local_stack.addresses import OWNERS
 from unmogrowp.settings import Settings
 
 PROJECT = Path(__file__).parent.parent
-UP_TIMEOUT_SECONDS = 300
+UP_TIMEOUT_SECONDS = 500
 
 
 @dataclass(frozen=True)
