@@ -16,7 +16,7 @@ app = typer.Typer(
 )
 
 # Modules of cli/ that have a function `register(app)`; imported lazily would hide --help, so all.
-COMMAND_MODULES: tuple[str, ...] = ("stack", "apps", "demo", "explain")
+COMMAND_MODULES: tuple[str, ...] = ("stack", "apps", "warehouse", "pipeline", "demo", "explain")
 
 
 def build() -> typer.Typer:
