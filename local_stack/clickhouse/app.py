@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from local_stack.clickhouse import requests, statements
@@ -15,6 +16,7 @@ from local_stack.clickhouse.encoding import Decoder, Encoder, choose
 from local_stack.clickhouse.engine import Engine
 from local_stack.clickhouse.errors import (
     AUTHENTICATION_FAILED,
+    QUERY_IS_TOO_LARGE,
     SYNTAX_ERROR,
     ServerError,
 )
@@ -28,8 +30,8 @@ from local_stack.clickhouse.sessions import Sessions
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-_HEAD_BYTES = 1 << 20
-_FORM_BYTES = 64 << 20
+_FORM_BYTES = 2 << 20
+_SHORT_TEXT = 32 << 10
 logger = logging.getLogger(__name__)
 
 
@@ -45,7 +47,7 @@ class Limits:
     result_bytes: int
     wait_seconds: float = 60.0
     sessions: int = 64
-    query_bytes: int = 16 << 20
+    query_bytes: int = 1 << 20
     send_seconds: float = 300.0
 
     @property
@@ -163,12 +165,18 @@ class App:
             requests.add_pairs(request, {n: v for n, v in fields.items() if n != "query"})
             text = query + fields.get("query", "").encode("utf-8", "surrogateescape")
         else:
-            first = await body.read_up_to(_HEAD_BYTES)
+            first = await body.read_up_to(self._limits.query_bytes)
             text = query + (b"\n" if query and first else b"") + first
-        statement = statements.parse(text.decode("latin-1"))
-        if statement.kind != "insert_data" and not body.ended:
-            text += await body.read_all(self._limits.query_bytes)
-            statement = statements.parse(text.decode("latin-1"))
+        # Long texts are read on a thread: other requests go on meanwhile.
+        parse = partial(statements.parse, text.decode("latin-1"))
+        statement = parse() if len(text) < _SHORT_TEXT else await asyncio.to_thread(parse)
+        if statement.kind != "insert_data" and (
+            len(text) > self._limits.query_bytes or not body.ended
+        ):
+            raise ServerError(
+                QUERY_IS_TOO_LARGE,
+                f"The query is larger than {self._limits.query_bytes} bytes",
+            )
         if not text.strip():
             raise ServerError(SYNTAX_ERROR, "Empty query")
         return text, statement

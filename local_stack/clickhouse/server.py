@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -67,6 +68,7 @@ def serve(options: ServerOptions) -> None:
     memory_bytes = _memory_bytes(options)
     config_file = write_config(config, memory_bytes)
     lock = _lock(folder)
+    _set_limits()
     listening = _listen(options.host, options.port)
     limits = Limits(
         queries=options.queries or 4 * (os.cpu_count() or 1),
@@ -114,11 +116,14 @@ class _Server:
             timeout_graceful_shutdown=2, timeout_keep_alive=75, server_header=False,
             loop="none", http="httptools", ws="none",
         )  # fmt: skip
+        # Said of every connection that is broken on purpose, to mark an error in mid-stream.
+        logging.getLogger("uvicorn.error").addFilter(
+            lambda record: "without completing response" not in record.getMessage()
+        )
         server = uvicorn.Server(config)
         loop = asyncio.get_running_loop()
-        # uvicorn restores and re-raises signals that it caught itself: it catches none here.
-        server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
         tidying = asyncio.create_task(self._app.tidy())
+        # Not `serve`, which would catch the signals itself and raise them again at the end.
         serving = asyncio.create_task(server._serve(sockets=[self._listening]))
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -182,6 +187,13 @@ def _lock(folder: Path) -> BinaryIO:
     except OSError as error:
         raise ConfigurationError(f"another server uses {folder}") from error
     return lock
+
+
+def _set_limits() -> None:
+    """Allow as many files as the system lets us, and no memory image of a crash on disk."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -131,3 +131,10 @@ def read_slowly(response: http.client.HTTPResponse, pid: int) -> tuple[int, int]
         if received % 50 < 2:
             highest = max(highest, watched.memory_info().rss)
     return received, max(highest, watched.memory_info().rss)
+
+
+def test_a_text_beyond_a_mebibyte_is_refused_and_one_below_runs(pipeline: Client) -> None:
+    values = ", ".join(map(str, range(100_000)))
+    assert pipeline.ok(f"SELECT 7 IN ({values})", max_query_size="1000000") == "1\n"
+    answer = pipeline("SELECT 1 " + "-- comment\n" * 100_000)
+    assert (answer.status, answer.code) == (413, 223)
