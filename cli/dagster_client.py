@@ -18,6 +18,8 @@ REPOSITORY = "__repository__"
 FINISHED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
 _TIMEOUT_S = 30
 _POLL_S = 0.3
+# How long the definitions may be away while the code server restarts.
+_RELOAD_S = 60
 
 _LAUNCH = """
 mutation Launch($params: ExecutionParams!) {
@@ -149,6 +151,7 @@ class DagsterClient:
                 "tags": [{"key": key, "value": value} for key, value in tags.items()]
             },
         }
+        patience = min(deadline, time.monotonic() + _RELOAD_S)
         while True:
             try:
                 answer = self._ask(_LAUNCH, {"params": params})["launchRun"]
@@ -161,6 +164,10 @@ class DagsterClient:
                 continue
             if answer["__typename"] == "LaunchRunSuccess":
                 return str(answer["run"]["runId"])
+            if answer["__typename"] == "PipelineNotFoundError" and time.monotonic() < patience:
+                # The code server is restarting, and its definitions are away with it.
+                time.sleep(1)
+                continue
             messages = [answer.get("message") or ""]
             messages += [error["message"] for error in answer.get("errors", [])]
             text = "; ".join(message for message in messages if message)
