@@ -163,13 +163,11 @@ class Engine:
         self.version = self._anchor.query("SELECT version()", "TSV").data.decode().strip()
 
     def handle(self) -> Handle:
-        """Open a session in the main database."""
+        """Open a session; whoever uses it says in which database."""
         try:
-            opened = Handle(self._connect(self._path))
+            return Handle(self._connect(self._path))
         except RuntimeError as error:
             raise from_engine(error) from error
-        opened.use(MAIN_DATABASE)
-        return opened
 
     def ask(self, sql: str, params: Params | None = None) -> str:
         """Run a small query of the server itself."""

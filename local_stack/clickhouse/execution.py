@@ -56,11 +56,8 @@ class Executor:
         handle = session.handle if session else None
         failed = True
         try:
-            if handle is None:
-                handle = await self._call(self._engine.handle)
-            ready = handle
-            await self._call(lambda: self._preparation.prepare(work, ready, session, running))
-            await self._dispatch(work, ready, session, running, receive)
+            handle = await self._call(lambda: self._prepared(work, session, running))
+            await self._dispatch(work, handle, session, running, receive)
             failed = False
         except ServerError:
             if running.cancelled:
@@ -73,6 +70,16 @@ class Executor:
                 await asyncio.shield(
                     self._call(lambda: self._preparation.tidy(used, session, failed))
                 )
+
+    def _prepared(self, work: Work, session: Session | None, running: Running) -> Handle:
+        handle = session.handle if session else self._engine.handle()
+        try:
+            self._preparation.prepare(work, handle, session, running)
+        except BaseException:
+            if session is None:
+                handle.close()
+            raise
+        return handle
 
     async def kill(self, work: Work) -> None:
         """Run a KILL QUERY, which the engine itself never sees."""

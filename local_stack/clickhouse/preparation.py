@@ -1,5 +1,6 @@
 """Makes a handle ready for a statement: rules, database, settings; and undoes it for sessions."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 from local_stack.clickhouse import statements
@@ -94,9 +95,9 @@ class Preparation:
         if work.account.role == "analyst":
             self._policy.check_text(_canonical(work.sql, handle), work.params)
         handle.use(database_of(work, session))
-        handle.set({**self._own_settings(work), **settings, "log_comment": f"{tag.tag} {comment}"})
         if session is not None:
             session.borrowed = set(settings)
+        handle.set({**self._own_settings(work), **settings, "log_comment": f"{tag.tag} {comment}"})
         if work.account.role == "analyst" and not (session and session.read_only):
             handle.set({"readonly": "2"})
             if session is not None:
@@ -147,7 +148,10 @@ class Preparation:
             return
         if failed:
             handle.settle()
-        handle.set({name: session.settings.get(name) for name in session.borrowed})
+        for name in session.borrowed:
+            # What could not be set need not be put back.
+            with suppress(ServerError):
+                handle.set({name: session.settings.get(name)})
         session.borrowed = set()
 
     def remember(self, work: Work, session: Session, handle: Handle) -> None:

@@ -176,7 +176,10 @@ def _say(line: str) -> None:
 def _memory_bytes(options: ServerOptions) -> int:
     if options.memory_mb:
         return options.memory_mb * MIB
-    return int(psutil.virtual_memory().total * 0.4)
+    total: int = psutil.virtual_memory().total
+    group = Path("/sys/fs/cgroup/memory.max")
+    allowed = group.read_text().strip() if group.exists() else "max"
+    return int(min(total, int(allowed) if allowed.isdigit() else total) * 0.4)
 
 
 def _lock(folder: Path) -> BinaryIO:

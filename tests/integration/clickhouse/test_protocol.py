@@ -281,3 +281,11 @@ def test_an_identifier_parameter_cannot_smuggle_a_function(analyst: Client) -> N
     sql = "SELECT arrayMap({f:Identifier}, ['/etc/hostname'])"
     assert analyst(sql, param_f="file").code == 497
     assert analyst(sql.replace("'/etc/hostname'", "1"), param_f="negate").text == "[-1]\n"
+
+
+def test_a_session_outlives_a_request_with_a_wrong_setting(pipeline: Client) -> None:
+    session = {"session_id": f"s{time.monotonic_ns()}"}
+    pipeline.ok("SET max_threads = 3", **session)
+    assert pipeline("SELECT 1", **session, max_threads="7", no_such_setting="1").code == 115
+    assert pipeline("SELECT 1", **session, max_threads="seven").status == 400
+    assert pipeline.ok("SELECT getSetting('max_threads')", **session) == "3\n"
