@@ -185,10 +185,8 @@ def judge_item(
         call: _Call = _decode_call(text) if event_type else _decode_item(text)
     except UnicodeDecodeError:
         return fault(RejectionCode.PARSE_TEXT, "a field that must be read is not UTF-8")
-    except msgspec.ValidationError as error:
-        return _explain(str(error), fault)
     except msgspec.DecodeError as error:
-        return fault(RejectionCode.SCHEMA_TYPE, str(error))
+        return _explain(str(error), fault)
     kind = event_type or call.type  # type: ignore[attr-defined]
     if kind == _TRACK and not call.event:
         return fault(RejectionCode.SCHEMA_MISSING_FIELD, "track needs `event`", "event")
