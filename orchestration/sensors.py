@@ -8,6 +8,7 @@ makes them 20 s apart.
 
 import hashlib
 import json
+import warnings
 from collections.abc import Sequence
 
 import dagster as dg
@@ -25,6 +26,11 @@ from unmogrowp.landing.ranges import Ledger
 from unmogrowp.landing.rebuild import due_days as due_clean_days
 from unmogrowp.stream.port import StreamReader
 from unmogrowp.warehouse.client import Warehouse
+
+# Dagster 1.13 warns of a parameter that its own decorators pass on, not we.
+warnings.filterwarnings(
+    "ignore", "Parameter `owners` of initializer `SensorDefinition", dg.BetaWarning
+)
 
 CURSOR_VERSION = 1
 TICK_S = 14
