@@ -8,27 +8,28 @@ cannot fail to decode.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
-
-Kind = Literal["word", "quoted", "string", "number", "symbol"]
+from typing import NamedTuple
 
 _SPACE = re.compile(r"(?:[\s\x00]+|--[^\n]*|#[ !][^\n]*|/\*.*?(?:\*/|\Z))+", re.DOTALL)
-_WORD = re.compile(r"[A-Za-z_\x80-\xff][\w$\x80-\xff]*", re.ASCII)
-_NUMBER = re.compile(r"[0-9][\w.]*", re.ASCII)
-_STRING = re.compile(r"'(?:[^'\\]|\\.|'')*(?:'|\Z)", re.DOTALL)
-_BACKTICK = re.compile(r"`(?:[^`\\]|\\.|``)*(?:`|\Z)", re.DOTALL)
-_DOUBLE = re.compile(r'"(?:[^"\\]|\\.|"")*(?:"|\Z)', re.DOTALL)
-_HEREDOC = re.compile(r"\$(\w*)\$.*?(?:\$\1\$|\Z)", re.DOTALL)
+_TOKEN = re.compile(
+    r"""(?P<word>[A-Za-z_\x80-\xff][A-Za-z0-9_$\x80-\xff]*)
+    |(?P<number>[0-9][A-Za-z0-9_.]*)
+    |(?P<string>'(?:[^'\\]|\\.|'')*(?:'|\Z)|\$(?P<tag>[A-Za-z0-9_]*)\$.*?(?:\$(?P=tag)\$|\Z))
+    |(?P<quoted>`(?:[^`\\]|\\.|``)*(?:`|\Z)|"(?:[^"\\]|\\.|"")*(?:"|\Z))
+    |(?P<symbol>.)""",
+    re.DOTALL | re.VERBOSE,
+)
 _ESCAPE = re.compile(r"\\(x[0-9A-Fa-f]{2}|.)|``|\"\"|''", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "0": "\0", "a": "\a", "v": "\v"}
 
 
-@dataclass(frozen=True)
-class Token:
-    """One token; `text` of a quoted identifier is what it names, escapes undone."""
+class Token(NamedTuple):
+    """One token; `text` of a quoted identifier is what it names, escapes undone.
 
-    kind: Kind
+    `kind` is word, number, string, quoted or symbol.
+    """
+
+    kind: str
     text: str
     start: int
     end: int
@@ -47,39 +48,20 @@ class Token:
 def tokens(sql: str, start: int = 0) -> Iterator[Token]:
     """Yield the tokens of `sql` from `start`, without comments and white space."""
     position = start
+    size = len(sql)
     while True:
         space = _SPACE.match(sql, position)
         if space:
             position = space.end()
-        if position >= len(sql):
+        if position >= size:
             return
-        token = _next(sql, position)
-        yield token
-        position = token.end
-
-
-def _next(sql: str, position: int) -> Token:
-    first = sql[position]
-    if first == "'":
-        match = _STRING.match(sql, position)
+        match = _TOKEN.match(sql, position)
         assert match
-        return Token("string", match.group(), position, match.end())
-    if first in '`"':
-        match = (_BACKTICK if first == "`" else _DOUBLE).match(sql, position)
-        assert match
-        return Token("quoted", _unescape(match.group()[1:-1]), position, match.end())
-    for kind, pattern in _PATTERNS:
-        match = pattern.match(sql, position)
-        if match:
-            return Token(kind, match.group(), position, match.end())
-    return Token("symbol", first, position, position + 1)
-
-
-_PATTERNS: tuple[tuple[Kind, re.Pattern[str]], ...] = (
-    ("word", _WORD),
-    ("number", _NUMBER),
-    ("string", _HEREDOC),
-)
+        assert match.lastgroup
+        kind, text, position = match.lastgroup, match.group(), match.end()
+        if kind == "quoted":
+            text = _unescape(text[1:-1])
+        yield Token(kind, text, match.start(), position)
 
 
 def _unescape(text: str) -> str:

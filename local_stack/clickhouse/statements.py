@@ -13,6 +13,8 @@ Kind = Literal["select", "insert_data", "insert_select", "set", "use", "kill_que
 # and one line end, nothing more, because binary data may begin with bytes that look like blanks.
 _BEFORE_DATA = re.compile(r"[ \t\f]*\r?\n?")
 
+# A long text without any of these need not be cut into tokens.
+_TAIL_WORDS = re.compile(r"(?i)\b(format|outfile|infile|totals|extremes)\b")
 _SELECT_WORDS = {"SELECT", "WITH", "FROM"}
 _INSERT_SOURCES = {"SELECT", "WITH", "WATCH", "FROM"}
 _NAME_FOLLOWS = {"INTO", "TABLE", "FUNCTION"}
@@ -86,6 +88,8 @@ def _parse_insert(sql: str) -> Statement:
 
 def _tail(sql: str) -> dict[str, Any]:
     """Return what stands in a statement besides its kind: fields of `Statement`."""
+    if not _TAIL_WORDS.search(sql):
+        return {}
     depth = 0
     found: dict[str, Any] = {}
     before: Token | None = None
