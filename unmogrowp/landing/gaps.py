@@ -1,7 +1,7 @@
 """Lost offsets: looked at, and accepted by a person who knows that they are lost."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from unmogrowp.clock import Clock
 from unmogrowp.errors import StreamGap
@@ -27,19 +27,19 @@ def find_gaps(warehouse: Warehouse, reader: StreamReader) -> list[Gap]:
     spans = reader.spans([str(topic) for topic in LANDED_TOPICS])
     begins = {(span.topic_id, span.partition): span.begin for span in spans}
     present = {span.topic: span.topic_id for span in spans}
-    gaps = []
+    gaps: list[Gap] = []
+    settled: dict[tuple[str, int], int] = {}
     for planned in ledger.open_ranges():
-        # An open range needs the stream again; without a topic of its id all of it is gone.
+        # An open range needs the stream again, unless raw.requests has all of it.
         begin = begins.get((planned.topic_id, planned.partition), planned.end)
         is_gone = begin > planned.start or present.get(planned.topic) != planned.topic_id
         if is_gone and not is_complete(warehouse, planned):
             gaps.append(_gap_of(planned))
+        settled[planned.topic_id, planned.partition] = planned.end
     for standing in standings(spans, ledger.cursors()):
-        gap = standing.gap
-        is_open = gap and any(
-            (gap.topic_id, gap.partition) == (g.topic_id, g.partition) for g in gaps
-        )
-        if gap and not is_open:
+        key = (standing.span.topic_id, standing.span.partition)
+        gap = replace(standing, landed_end=settled.get(key, standing.landed_end)).gap
+        if gap is not None:
             gaps.append(gap)
     return gaps
 

@@ -230,8 +230,7 @@ class Lander:
         self._faults.reach("before:staging")
         self._stager.clear()
         totals = self._stager.stage_requests(landing_range.slice_params())
-        if totals.events or totals.touches:
-            self._find_copies(landing_range)
+        if (totals.events or totals.touches) and self._find_copies(landing_range):
             totals = self._stager.totals(landing_range.slice_params())
         self._faults.reach("after:staging")
         self._require_contract(landing_range, totals, report)
@@ -263,6 +262,7 @@ class Lander:
             raise
 
     def _land_raw(self, landing_range: LandingRange, rows: pa.Table | None) -> list[DayCount]:
+        is_repeat = rows is None
         if rows is None:
             if is_complete(self._warehouse, landing_range):
                 # The stream is not needed, nor may it have the records still.
@@ -276,20 +276,17 @@ class Lander:
                 " planned with others: the stream gave different records for the same offsets"
             )
         self._faults.reach("before:raw.requests")
-        self._writer.write_raw(landing_range, rows, expected)
+        self._writer.write_raw(landing_range, rows, expected, is_repeat=is_repeat)
         self._faults.reach("after:raw.requests")
         return expected
 
-    def _find_copies(self, landing_range: LandingRange) -> None:
+    def _find_copies(self, landing_range: LandingRange) -> int:
         """Look for copies within the horizon around what is staged, on both sides of it."""
-        days = self._warehouse.named_rows(
+        first, last, _ = self._warehouse.named_rows(
             "landing/staged_days", {"events": STAGING.events, "touches": STAGING.touches}
-        )
-        if not days or days[0][2] == 0:
-            return
+        )[0]
         horizon = timedelta(days=self._options.dedup_horizon_days + 1)
-        first, last, _ = days[0]
-        self._stager.find_copies(
+        return self._stager.find_copies(
             str(first - horizon), str(last + horizon), landing_range.landing_seq
         )
 

@@ -44,30 +44,35 @@ class RangeWriter:
         return [DayCount(row[0], int(row[1]), int(row[2]), int(row[3])) for row in rows]
 
     def write_raw(
-        self, landing_range: LandingRange, rows: pa.Table, expected: Sequence[DayCount]
+        self,
+        landing_range: LandingRange,
+        rows: pa.Table,
+        expected: Sequence[DayCount],
+        *,
+        is_repeat: bool,
     ) -> None:
         """Insert the rows of the range that raw.requests lacks, and count them there.
 
         Raises:
             AuditFailed: The table does not hold what was read; the range stays open.
         """
+        present = self.raw_counts(landing_range) if is_repeat else []
         for attempt in ("raw", "raw/again"):
-            present = {count.day: count for count in self.raw_counts(landing_range)}
-            missing = [count.day for count in expected if count.day not in present]
-            if missing:
-                days = pa.compute.cast(rows.column("received_at"), pa.date32())
-                wanted = pa.compute.is_in(days, value_set=pa.array(missing, pa.date32()))
-                self._warehouse.insert_arrow(
-                    "raw.requests",
-                    rows.filter(wanted).combine_chunks(),
-                    token=f"{attempt}/{landing_range.token}",
-                    settings=ONE_BLOCK,
-                )
-            else:
+            held = {count.day for count in present}
+            missing = [count.day for count in expected if count.day not in held]
+            if not missing:
                 break
-        found = self.raw_counts(landing_range)
-        if found != list(expected):
-            raise AuditFailed(f"raw.requests holds {found} of {landing_range}, read {expected}")
+            days = pa.compute.cast(rows.column("received_at"), pa.date32())
+            wanted = pa.compute.is_in(days, value_set=pa.array(missing, pa.date32()))
+            self._warehouse.insert_arrow(
+                "raw.requests",
+                rows.filter(wanted).combine_chunks(),
+                token=f"{attempt}/{landing_range.token}",
+                settings=ONE_BLOCK,
+            )
+            present = self.raw_counts(landing_range)
+        if present != list(expected):
+            raise AuditFailed(f"raw.requests holds {present} of {landing_range}, read {expected}")
 
     def publish(self, landing_range: LandingRange, staged: CleanTables, *, is_repeat: bool) -> None:
         """Make the staged rows of the range visible in the clean tables.

@@ -43,11 +43,14 @@ class Stager:
         self._warehouse = warehouse
         self._options = options
         self._tables = tables
+        self._is_clear = False
 
     def clear(self) -> None:
         """Empty the staging tables; leftovers of a killed run must not be published."""
-        for _, table in self._tables.items():
-            self._warehouse.execute(f"TRUNCATE TABLE {table}")
+        if not self._is_clear:
+            for _, table in self._tables.items():
+                self._warehouse.execute(f"TRUNCATE TABLE {table}")
+        self._is_clear = True
 
     def stage_requests(
         self, slice_params: Params, before: StagedTotals | None = None
@@ -59,19 +62,20 @@ class Stager:
             before: What was staged already; nothing by default.
         """
         accounted_before = before.accounted_items if before else 0
-        self._warehouse.execute(f"TRUNCATE TABLE {REPAIRED}")
+        self._is_clear = False
         self._stage_from("raw.requests", slice_params)
         after = self.totals(slice_params)
-        if after.expected_items != after.accounted_items - accounted_before:
+        is_repaired = after.expected_items != after.accounted_items - accounted_before
+        if is_repaired:
             self._stage_repaired(slice_params)
             after = self.totals(slice_params)
         if after.too_old:
-            self._set_apart_too_old(slice_params)
+            self._set_apart_too_old(slice_params, is_repaired=is_repaired)
             after = self.totals(slice_params)
         return after
 
-    def find_copies(self, first_day: str, last_day: str, landing_seq: int) -> None:
-        """Move copies from the item tables into the table of duplicates.
+    def find_copies(self, first_day: str, last_day: str, landing_seq: int) -> int:
+        """Move copies from the item tables into the table of duplicates; return how many.
 
         Args:
             first_day: Earliest day of clean tables in which a row that stays may lie.
@@ -79,19 +83,25 @@ class Stager:
             landing_seq: Rows of this range in the clean tables are the staged rows themselves,
                 published before a kill: they make no copies.
         """
+        found = 0
         for name, (key, kind) in KEYED_TABLES.items():
-            items = getattr(self._tables, name)
+            where = {
+                "items": getattr(self._tables, name),
+                "history": f"clean.{name}",
+                "first_day": first_day,
+                "last_day": last_day,
+                "landing_seq": landing_seq,
+            }
+            # Most ranges have no copies; the exact statement costs more than the question.
+            if not self._warehouse.named_rows("clean/count_ambiguous_keys", where)[0][0]:
+                continue
             self._warehouse.run(
                 "clean/find_copies",
                 {
+                    **where,
                     "target": self._tables.duplicates,
-                    "items": items,
-                    "history": f"clean.{name}",
                     "id": key,
                     "kind": kind,
-                    "first_day": first_day,
-                    "last_day": last_day,
-                    "landing_seq": landing_seq,
                     "horizon_ms": self._options.horizon_ms,
                 },
             )
@@ -102,8 +112,14 @@ class Stager:
             if copies:
                 self._warehouse.run(
                     "clean/drop_copies",
-                    {"items": items, "duplicates": self._tables.duplicates, "kind": kind},
+                    {
+                        "items": where["items"],
+                        "duplicates": self._tables.duplicates,
+                        "kind": kind,
+                    },
                 )
+            found += int(copies)
+        return found
 
     def totals(self, slice_params: Params) -> StagedTotals:
         """Count what is staged."""
@@ -135,13 +151,14 @@ class Stager:
             )
 
     def _stage_repaired(self, slice_params: Params) -> None:
+        self._warehouse.execute(f"TRUNCATE TABLE {REPAIRED}")
         if repair_requests(self._warehouse, slice_params, self._tables):
             self._stage_from(REPAIRED, slice_params)
         give_up_uncounted(self._warehouse, slice_params, self._tables)
 
-    def _set_apart_too_old(self, slice_params: Params) -> None:
+    def _set_apart_too_old(self, slice_params: Params, *, is_repaired: bool) -> None:
         age = {"events": self._tables.events, "max_age_ms": self._options.max_age_ms}
-        for source in ("raw.requests", REPAIRED):
+        for source in ("raw.requests", *([REPAIRED] if is_repaired else [])):
             self._warehouse.run(
                 "clean/stage_too_old_events",
                 {**slice_params, **age, "source": source, "target": self._tables.failed},

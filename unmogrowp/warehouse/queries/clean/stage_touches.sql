@@ -9,7 +9,7 @@ INSERT INTO {target:Identifier}
 WITH
     -- ISO 8601, or an epoch: 13 digits are milliseconds, 10 are seconds. Anything else is no instant.
     (text -> multiIf(
-        match(text, '^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?$'),
+        match(text, '^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?(Z|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])?)?$'),
         parseDateTime64BestEffortOrNull(text, 3, 'UTC'),
         match(text, '^[0-9]{13}$'), fromUnixTimestamp64Milli(toInt64OrZero(text), 'UTC'),
         match(text, '^[0-9]{10}$'), fromUnixTimestamp64Milli(toInt64OrZero(text) * 1000, 'UTC'),
