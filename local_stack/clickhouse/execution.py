@@ -65,6 +65,7 @@ class Executor:
             raise
         finally:
             self._running.end(running)
+            await running.settled()
             if handle is not None:
                 used = handle
                 await asyncio.shield(
@@ -119,7 +120,7 @@ class Executor:
         """
         while (await receive())["type"] != "http.disconnect":
             pass
-        if work.statement.kind in ("select", "insert_select"):
+        if work.statement.kind in ("select", "insert_select") and not work.reply.ended:
             while True:
                 await self._running.cancel(running)
                 await asyncio.sleep(_KILL_AGAIN_SECONDS)

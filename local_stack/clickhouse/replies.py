@@ -62,6 +62,7 @@ class Reply:
         self.content_encoding = ""
         self.query_id = ""
         self.started = False
+        self.ended = False
         self._tag = secrets.token_hex(8)
 
     async def whole(
@@ -79,6 +80,7 @@ class Reply:
         headers.append((b"content-length", str(len(body)).encode()))
         self.started = True
         await self._push({"type": "http.response.start", "status": status, "headers": headers})
+        self.ended = True
         await self._push({"type": "http.response.body", "body": body})
 
     async def start(self, content_type: str, output: str, summary: Summary) -> None:
@@ -95,6 +97,7 @@ class Reply:
 
     async def end(self) -> None:
         """End a streamed response."""
+        self.ended = True
         await self._push({"type": "http.response.body", "body": b""})
 
     async def error(self, error: ServerError) -> None:

@@ -26,6 +26,11 @@ class Running:
     text: bytes
     tag: str = field(default_factory=lambda: f"unmogrowp-{secrets.token_hex(8)}")
     cancelled: bool = False
+    kills: "list[asyncio.Task[None]]" = field(default_factory=list)
+
+    async def settled(self) -> None:
+        """Wait for kills under way: the next statement of the session must not meet one."""
+        await asyncio.gather(*self.kills, return_exceptions=True)
 
 
 class RunningStatements:
@@ -61,7 +66,9 @@ class RunningStatements:
     async def cancel(self, running: Running) -> None:
         """Stop a statement; it ends with an error or silently, hence the flag."""
         running.cancelled = True
-        await asyncio.to_thread(self._engine.kill, running.tag)
+        kill = asyncio.create_task(asyncio.to_thread(self._engine.kill, running.tag))
+        running.kills.append(kill)
+        await asyncio.shield(kill)
 
     async def cancel_all(self) -> None:
         """Stop everything."""

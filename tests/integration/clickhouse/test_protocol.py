@@ -261,7 +261,9 @@ def test_a_session_is_usable_after_an_error_in_mid_stream(pipeline: Client) -> N
 
 def test_an_analyst_of_a_session_stays_read_only(analyst: Client) -> None:
     session = {"session_id": f"s{time.monotonic_ns()}"}
-    for _ in range(2):
+    # Often, each time on a connection that closes at once: the kill of a request whose client
+    # went away must not reach the next one of the session.
+    for _ in range(40):
         assert analyst.ok("SELECT getSetting('readonly')", **session, max_threads="2") == "2\n"
         assert analyst("CREATE TABLE main.x (a Int8) ENGINE = Memory", **session).code == 164
 
