@@ -130,6 +130,7 @@ class KafkaReader:
             records = consumer.poll(_POLL_MS, max_records=_POLL_RECORDS).get(part, [])
             reached = consumer.position(part, timeout_ms=self._timeout_ms)
         except OffsetOutOfRangeError as error:
+            self.close()  # the client remembers the lost position and would stumble over it again
             raise StreamGap(f"{part.topic}/{part.partition}: offset {position} is gone") from error
         except (KafkaError, OSError) as error:
             self.close()
