@@ -1,4 +1,4 @@
-"""Writes audits as rows. Tokens make a repeated write of one audit harmless."""
+"""Writes audits as rows; an audit that is written already is not written again."""
 
 from decimal import Decimal
 
@@ -64,12 +64,7 @@ def write_reconciliation(warehouse: Warehouse, report: ReconciliationReport) -> 
         }
         for one in report.comparisons
     ]
-    if rows:
-        warehouse.insert_arrow(
-            "audit.reconciliation",
-            pa.Table.from_pylist(rows, schema=_RECONCILIATION),
-            token=f"reconciliation/{report.audit_id}",
-        )
+    _write_once(warehouse, "audit.reconciliation", report.audit_id, rows, _RECONCILIATION)
     ids = [
         {
             "audit_id": report.audit_id,
@@ -83,11 +78,26 @@ def write_reconciliation(warehouse: Warehouse, report: ReconciliationReport) -> 
         }
         for one in report.differences
     ]
-    if ids:
+    _write_once(warehouse, "audit.reconciliation_differences", report.audit_id, ids, _DIFFERENCES)
+
+
+def _write_once(
+    warehouse: Warehouse,
+    table: str,
+    audit_id: str,
+    rows: list[dict[str, object]],
+    schema: pa.Schema,
+) -> None:
+    """Insert the rows as one block, unless this audit has rows there: a run may be retried."""
+    if not rows:
+        return
+    is_written = warehouse.scalar(
+        f"SELECT count() FROM {table} WHERE audit_id = {{audit_id:String}}",  # noqa: S608
+        {"audit_id": audit_id},
+    )
+    if not is_written:
         warehouse.insert_arrow(
-            "audit.reconciliation_differences",
-            pa.Table.from_pylist(ids, schema=_DIFFERENCES),
-            token=f"differences/{report.audit_id}",
+            table, pa.Table.from_pylist(rows, schema=schema), token=f"{table}/{audit_id}"
         )
 
 
