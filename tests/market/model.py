@@ -88,7 +88,10 @@ class Touch:
 
 
 def insert_events(
-    warehouse: Warehouse, events: Sequence[Event], table: str = "clean.events"
+    warehouse: Warehouse,
+    events: Sequence[Event],
+    table: str = "clean.events",
+    landing_seq: int = 0,
 ) -> None:
     """Append events in the given order."""
     rows = []
@@ -98,6 +101,7 @@ def insert_events(
         row["received_at"] = utc(event.received)
         row["properties"] = json.dumps(event.properties, ensure_ascii=False)
         row["context"] = json.dumps(event.context, ensure_ascii=False)
+        row["landing_seq"] = landing_seq
         row["event_type"] = "track" if event.event_name else "identify"
         row["topic_id"] = TOPIC_ID
         rows.append(row)

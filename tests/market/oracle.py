@@ -18,7 +18,7 @@ from unmogrowp.rulesets import MatchMethod, Ruleset, TouchType
 
 MOBILE = ("ios", "android")
 NOT_PAID = ("", "google-play", "(not set)", "(direct)")
-MACRO = re.compile(r"\$?\{.*\}|\[.*\]|%.*%|__.*__", re.DOTALL)
+MACRO = re.compile(r"\$?\{.*\}|\[.*\]|%.*%|__.*__")
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,9 @@ def enqueue(
 ) -> None:
     """Touch the days of installs that the events and touches of a landed range can change.
 
+    A rebuild of a clean day calls this as well, with the rows that come and those that go, and
+    before it swaps them: then rows may vanish, and what they held back is touched too.
+
     Args:
         warehouse: Where the clean tables already hold the rows of the range.
         staged: The range; copies of earlier rows may still be in its tables.
@@ -85,6 +88,7 @@ def enqueue(
             {"database": database, "events": events},
         )
         warehouse.run("mart/touch_days_of_events", {**common, "devices": scratch.bare(devices)})
+    warehouse.run("mart/touch_days_of_rebuild", {**common, "database": database, "events": events})
     database, touches = staged.touches_table.split(".")
     warehouse.run(
         "mart/touch_days_of_touches",

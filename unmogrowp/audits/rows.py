@@ -1,5 +1,6 @@
 """Writes audits as rows; an audit that is written already is not written again."""
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import pyarrow as pa
@@ -85,7 +86,7 @@ def _write_once(
     warehouse: Warehouse,
     table: str,
     audit_id: str,
-    rows: list[dict[str, object]],
+    rows: Sequence[Mapping[str, object]],
     schema: pa.Schema,
 ) -> None:
     """Insert the rows as one block, unless this audit has rows there: a run may be retried."""
@@ -97,7 +98,7 @@ def _write_once(
     )
     if not is_written:
         warehouse.insert_arrow(
-            table, pa.Table.from_pylist(rows, schema=schema), token=f"{table}/{audit_id}"
+            table, pa.Table.from_pylist(list(rows), schema=schema), token=f"{table}/{audit_id}"
         )
 
 

@@ -50,7 +50,7 @@ def land(
     load(warehouse, [Market(events, touches)])
     for table in ("staging.landed_events", "staging.landed_touches"):
         warehouse.execute(f"TRUNCATE TABLE {table}")
-    insert_events(warehouse, events, "staging.landed_events")
+    insert_events(warehouse, events, "staging.landed_events", landing_seq=seq)
     insert_touches(warehouse, touches, "staging.landed_touches")
     touched_days.enqueuer(warehouse)(Landed(seq))
     rows = warehouse.rows(
@@ -166,6 +166,47 @@ def test_a_touch_during_a_build_makes_its_day_due_again(warehouse: Warehouse) ->
     assert land(warehouse, 2, touches=(click,)) == {"attribution": [march(10)]}
     touched_days.mark_built(warehouse, touched_days.MARTS, march(10), 1, N)
     assert touched_days.due(warehouse) == [touched_days.DueDay("attribution", march(10), 2)]
+
+
+def test_a_rebuilt_day_touches_what_the_rows_that_went_away_held_back(
+    warehouse: Warehouse,
+) -> None:
+    """The first event of the device is corrected to a later time: the next one is first now."""
+    first, second = opened(-3 * DAY, "first"), opened(message_id="second")
+    land(warehouse, 1, (first, second))
+    build(warehouse, march(7), 1)
+    touched = {
+        mart: sorted(set(days))
+        for mart, days in land_changes(warehouse, 2, (first, replace(first, occurred_at=N + DAY)))
+    }
+    assert touched == {"installs": [march(7), march(10), march(11)]}
+
+
+def test_a_rebuilt_day_touches_the_implied_install_that_is_back(warehouse: Warehouse) -> None:
+    implied, installed = opened(12 * HOUR - 1), install(12 * HOUR)
+    land(warehouse, 1, (implied, installed))
+    build(warehouse, march(10), 1)
+    build(warehouse, march(11), 1)
+    touched = dict(land_changes(warehouse, 2, (installed, replace(installed, occurred_at=N + DAY))))
+    assert set(touched["installs"]) == {march(10), march(11)}
+
+
+def land_changes(
+    warehouse: Warehouse, seq: int, changed: tuple[Event, ...]
+) -> list[tuple[str, list[date]]]:
+    """Enqueue what a rebuild changes: rows keep the number of the range they came with."""
+    for table in ("staging.landed_events", "staging.landed_touches"):
+        warehouse.execute(f"TRUNCATE TABLE {table}")
+    insert_events(warehouse, changed, "staging.landed_events", landing_seq=1)
+    touched_days.enqueuer(warehouse)(Landed(seq))
+    return [
+        (mart, list(days))
+        for mart, days in warehouse.rows(
+            "SELECT mart, groupUniqArray(day) FROM audit.touched_days"
+            " WHERE state = 'touched' AND watermark = {seq:UInt64} GROUP BY mart",
+            {"seq": seq},
+        )
+    ]
 
 
 def test_due_days_come_oldest_first_and_installs_include_attribution(warehouse: Warehouse) -> None:

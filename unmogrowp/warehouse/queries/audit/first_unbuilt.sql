@@ -1,5 +1,6 @@
 -- The first instant of receipt among ranges that touched a day of {marts} which was not built
--- since, and how many such days there are.
+-- since, and how many such days there are. Where no row came with such a range (a day of the clean
+-- layer was rebuilt), the beginning of the first of the days stands for it.
 WITH
     pending AS
     (
@@ -14,10 +15,9 @@ WITH
         ) AS b ON t.mart = b.mart AND t.day = b.day
         WHERE t.state = 'touched' AND has({marts:Array(String)}, t.mart) AND t.watermark > b.built
     ),
-    (SELECT min(watermark) FROM pending) AS first_seq
-SELECT
+    (SELECT min(watermark) FROM pending) AS first_seq,
     (
-        SELECT toUnixTimestamp64Milli(min(received_at))
+        SELECT (count(), toUnixTimestamp64Milli(min(received_at)))
         FROM raw.requests
         WHERE landing_seq >= first_seq
           AND toDate(received_at) >=
@@ -26,5 +26,9 @@ SELECT
               FROM audit.landing_ranges
               WHERE landing_seq >= first_seq AND state = 'landed' AND record_count > 0
           )
-    ) AS first_ms,
-    (SELECT uniqExact(mart, day) FROM pending) AS due_days
+    ) AS unbuilt_rows
+SELECT
+    if(unbuilt_rows.1 > 0, unbuilt_rows.2, toInt64(toUnixTimestamp(toDateTime(min(day), 'UTC'))) * 1000)
+        AS first_ms,
+    uniqExact(mart, day) AS due_days
+FROM pending

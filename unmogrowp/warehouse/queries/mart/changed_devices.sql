@@ -24,10 +24,10 @@ FROM
     UNION ALL
     SELECT arrived.*
     FROM (SELECT * FROM arrived WHERE NOT is_install AND is_late) AS arrived
-    INNER JOIN
+    LEFT JOIN
     (
         -- The projection first_events has the shape of this query.
-        SELECT app_id, device_key, min((occurred_at, message_id)) AS first
+        SELECT app_id, device_key, min((occurred_at, message_id)) AS first, true AS is_known
         FROM clean.events
         WHERE (app_id, device_key)
               IN (SELECT app_id, device_key FROM arrived WHERE NOT is_install AND is_late)
@@ -36,6 +36,6 @@ FROM
           AND NOT startsWith(device_key, 'message:')
         GROUP BY app_id, device_key
     ) AS known ON arrived.app_id = known.app_id AND arrived.device_key = known.device_key
-    WHERE arrived.changed_at <= known.first.1
+    WHERE NOT known.is_known OR arrived.changed_at <= known.first.1
 )
 GROUP BY app_id, device_key

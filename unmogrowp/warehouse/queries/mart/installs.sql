@@ -3,7 +3,7 @@
 WITH
     -- A click id that says nothing, or a macro the network did not expand, is no click id.
     x -> if(
-        match(trimBoth(x), '(?is)^(0|null|none|undefined|\\$?\\{.*\\}|\\[.*\\]|%.*%|__.*__)?$'),
+        match(trimBoth(x), '(?i)^(0|null|none|undefined|\\$?\\{.*\\}|\\[.*\\]|%.*%|__.*__)?$'),
         '', trimBoth(x)
     ) AS usable,
     -- Text or number of a JSON object; anything else is absent.
