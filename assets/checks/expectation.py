@@ -12,6 +12,8 @@ from unmogrowp.warehouse.quality import Severity
 
 # Unexpected rows are counted by fetching them: a broken day must not fetch itself whole.
 MAX_UNEXPECTED_ROWS = 10_000
+# A share of a handful of rows says nothing.
+MIN_ROWS_OF_A_SHARE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +113,8 @@ def rarely(sentence: str, condition: str, *, share: float, column: str = "") -> 
     """At most a share of the rows satisfies a condition: drift, never a reason to block."""
     query = (
         "SELECT share FROM"  # noqa: S608
-        f" (SELECT countIf({_literal(condition)}) / greatest(count(), 1) AS share FROM {{batch}})"
-        f" WHERE share > {share}"
+        f" (SELECT count() AS total, countIf({_literal(condition)}) / greatest(total, 1) AS share"
+        f" FROM {{batch}}) WHERE total >= {MIN_ROWS_OF_A_SHARE} AND share > {share}"
     )
     return Expect(
         f"{sentence} in at most {share:.0%} of the rows",

@@ -7,8 +7,8 @@ that an outage does not turn a check red and red data is never mistaken for an o
 Imported lazily: 4-5 s and 250 MB, which a landing run must not pay.
 """
 
-import contextlib
 import importlib
+import itertools
 import re
 import threading
 from collections.abc import Mapping, Sequence
@@ -19,8 +19,10 @@ from assets.checks.expectation import Expect
 from unmogrowp.errors import QueryFailed, WarehouseUnavailable
 
 _PASSWORD_IN_URL = re.compile(r"(://[^:/@\s]*:)[^@/\s]+@")
-# One ephemeral context per process: making one is cheap, but its registry is process-global.
+# Its registries are global to the process, and not made for threads.
 _LOCK = threading.Lock()
+_SOURCES: dict[str, Any] = {}
+_NUMBERS = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +58,10 @@ class ExpectationEngine:
         gx: Any = importlib.import_module("great_expectations")
         kinds: Any = importlib.import_module("great_expectations.expectations")
         with _LOCK:
-            context = gx.get_context(mode="ephemeral")
-            context.variables.progress_bars = {"globally": False, "metric_calculations": False}
-            source = context.data_sources.add_sql(
-                "warehouse",
-                connection_string=self.connection_string,
-                kwargs={"connect_args": dict(self.connect_arguments)},
-            )
+            source = self._source(gx)
+            asset = source.add_query_asset(f"rows {next(_NUMBERS)}", query=query)
             try:
-                batch = (
-                    source.add_query_asset("rows", query=query)
-                    .add_batch_definition_whole_table("all")
-                    .get_batch()
-                )
+                batch = asset.add_batch_definition_whole_table("all").get_batch()
                 result = batch.validate(
                     gx.ExpectationSuite(
                         name="suite",
@@ -80,14 +73,24 @@ class ExpectationEngine:
                     result_format={"result_format": "SUMMARY"},
                 )
             finally:
-                # The engine keeps a connection per context; a day-long backfill would hoard them.
-                with contextlib.suppress(AttributeError):
-                    source.get_execution_engine().engine.dispose()
+                source.delete_asset(asset.name)
         by_index = {entry.expectation_config.meta["index"]: entry for entry in result.results}
         return [
             _verdict(expect, by_index[index].to_json_dict())
             for index, expect in enumerate(expectations)
         ]
+
+    def _source(self, gx: Any) -> Any:
+        """Return the one data source of this address: each would hold connections of its own."""
+        if self.connection_string not in _SOURCES:
+            context = gx.get_context(mode="ephemeral")
+            context.variables.progress_bars = {"globally": False, "metric_calculations": False}
+            _SOURCES[self.connection_string] = context.data_sources.add_sql(
+                "warehouse",
+                connection_string=self.connection_string,
+                kwargs={"connect_args": dict(self.connect_arguments)},
+            )
+        return _SOURCES[self.connection_string]
 
 
 def _verdict(expect: Expect, entry: Mapping[str, Any]) -> Verdict:

@@ -1,0 +1,188 @@
+"""The jobs over the real engine in this process: what they publish, report and refuse."""
+
+from datetime import date
+
+import dagster as dg
+import pytest
+
+from assets.tables import asset_key
+from jobs.audits import audit_job
+from jobs.ingest import ingest_job
+from jobs.marts import marts_job
+from jobs.rebuild import rebuild_job
+from orchestration.sensors import marts_config
+from tests.fakes.pipeline import PipelineHouse
+from tests.fakes.requests import DAY_MS, NOON, send_batch, track
+from unmogrowp.attribution.touched_days import due
+from unmogrowp.warehouse.content_hash import content_hash
+
+# Great Expectations and what it imports warn of their own future.
+pytestmark = pytest.mark.filterwarnings("default")
+
+TODAY = date(2026, 9, 24)
+HOUR_MS = 3_600_000
+
+
+@pytest.fixture
+def house():
+    return PipelineHouse()
+
+
+def install(number, at_ms, **fields):
+    return track(
+        f"install-{number}",
+        at_ms,
+        event="Application Installed",
+        context={"device": {"id": f"{number:016x}", "type": "android"}},
+        **fields,
+    )
+
+
+def materialized(result, table):
+    return {
+        event.partition: event.step_materialization_data.materialization.metadata
+        for event in result.all_events
+        if event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION
+        and event.asset_key == asset_key(table)
+    }
+
+
+def evaluations(result):
+    return {
+        (e.asset_key.to_user_string(), e.check_name, e.partition): e
+        for e in result.get_asset_check_evaluations()
+    }
+
+
+def test_landing_reports_every_table_and_day_it_touched(house):
+    send_batch(house.stream, [install(1, NOON - HOUR_MS)], NOON)
+    send_batch(house.stream, [install(2, NOON - DAY_MS)], NOON - DAY_MS + 1)
+    result = house.run(ingest_job)
+    assert result.success
+    events = materialized(result, "clean.events")
+    assert set(events) == {"2026-09-24", "2026-09-23"}
+    assert events["2026-09-24"]["rows_landed"].value == 1
+    assert house.lock.purposes == ["landing"]
+    assert evaluations(result)[("clean/events", "micro_batches_keep_their_contract", None)].passed
+
+
+def test_landing_stops_at_the_ends_it_was_given(house):
+    for number in range(3):
+        send_batch(house.stream, [install(number, NOON - HOUR_MS)], NOON)
+    until = [{"topic": "events.v1", "partition": 0, "end": 2}]
+    assert house.run(
+        ingest_job, {"ops": {"land_micro_batches": {"config": {"until": until}}}}
+    ).success
+    assert house.ids() == ["install-0", "install-1"]
+
+
+def test_due_days_are_built_once_and_leave_the_queue(house):
+    send_batch(house.stream, [install(1, NOON - HOUR_MS), install(2, NOON - DAY_MS)], NOON)
+    house.run(ingest_job)
+    assert {entry.day for entry in due(house.warehouse)} == {TODAY, date(2026, 9, 23)}
+    result = house.run(marts_job)
+    assert result.success
+    assert set(materialized(result, "mart.installs")) == {"2026-09-24", "2026-09-23"}
+    assert due(house.warehouse) == []
+    checks = evaluations(result)
+    assert checks[("mart/installs", "keeps_its_contract", "2026-09-24")].passed
+    assert checks[("mart/attributed_installs", "looks_as_usual", "2026-09-23")].passed
+    assert materialized(house.run(marts_job), "mart.installs") == {}
+
+
+def test_a_run_builds_only_the_days_it_was_given(house):
+    send_batch(house.stream, [install(1, NOON - HOUR_MS), install(2, NOON - DAY_MS)], NOON)
+    house.run(ingest_job)
+    result = house.run(marts_job, marts_config(["2026-09-24", "2026-09-24"]))
+    assert set(materialized(result, "mart.installs")) == {"2026-09-24"}
+    assert {entry.day for entry in due(house.warehouse)} == {date(2026, 9, 23)}
+
+
+def test_a_late_event_changes_exactly_its_day(house):
+    send_batch(house.stream, [install(1, NOON - HOUR_MS), install(2, NOON - DAY_MS)], NOON)
+    house.run(ingest_job)
+    house.run(marts_job)
+    before = {day: day_hash(house, day) for day in ("2026-09-23", "2026-09-24")}
+    send_batch(house.stream, [install(3, NOON - DAY_MS)], NOON, request_id="late")
+    house.run(ingest_job)
+    result = house.run(marts_job)
+    assert set(materialized(result, "mart.attributed_installs")) == {"2026-09-23"}
+    assert day_hash(house, "2026-09-24") == before["2026-09-24"]
+    assert day_hash(house, "2026-09-23") != before["2026-09-23"]
+
+
+def day_hash(house, day):
+    return content_hash(
+        house.warehouse,
+        "mart.attributed_installs",
+        "toDate(installed_at) = {day:Date}",
+        {"day": day},
+    )
+
+
+def test_a_rebuild_of_a_right_day_changes_nothing(house):
+    send_batch(house.stream, [install(1, NOON - HOUR_MS), track("open", NOON)], NOON)
+    house.run(ingest_job)
+    before = house.hashes()
+    result = house.run(
+        rebuild_job, {"ops": {"rebuild_clean_days": {"config": {"days": ["2026-09-24"]}}}}
+    )
+    assert result.success
+    assert materialized(result, "clean.events")["2026-09-24"]["changed_rows"].value == 0
+    assert evaluations(result)[("clean/events", "keeps_its_contract", "2026-09-24")].passed
+    assert house.hashes() == before
+
+
+def test_a_rebuild_without_its_raw_rows_fails_and_is_not_retried(house):
+    send_batch(house.stream, [track("open", NOON)], NOON)
+    house.run(ingest_job)
+    house.warehouse.execute("TRUNCATE TABLE raw.requests")
+    before = house.hashes("clean.events")
+    result = house.run(
+        rebuild_job, {"ops": {"rebuild_clean_days": {"config": {"days": ["2026-09-24"]}}}}
+    )
+    assert not result.success
+    failure = result.failure_data_for_node("rebuild_clean_days")
+    assert "RebuildRefused" in failure.user_failure_data.description
+    assert "STEP_UP_FOR_RETRY" not in [event.event_type_value for event in result.all_events]
+    run = house.instance.get_run_by_id(result.run_id)
+    assert run.tags["dagster/retry_on_asset_or_op_failure"] == "false"
+    assert house.hashes("clean.events") == before
+
+
+def test_bad_rows_are_never_published_and_the_check_says_why(house):
+    send_batch(house.stream, [install(1, NOON - HOUR_MS)], NOON)
+    house.run(ingest_job)
+    house.warehouse.execute(
+        "ALTER TABLE clean.events UPDATE platform = 'toaster' WHERE 1 SETTINGS mutations_sync = 2"
+    )
+    result = house.run(marts_job)
+    assert not result.success
+    check = evaluations(result)[("mart/installs", "keeps_its_contract", "2026-09-24")]
+    assert not check.passed
+    assert "platform is one of" in check.description
+    assert house.warehouse.scalar("SELECT count() FROM mart.installs") == 0
+    assert [entry.day for entry in due(house.warehouse)] == [TODAY]
+    logged = house.warehouse.rows(
+        "SELECT DISTINCT table_name FROM audit.quality_results WHERE NOT is_passed"
+    )
+    assert logged == [("mart.installs",)]
+
+
+def test_an_audit_that_compared_nothing_in_sync_fails(house, tmp_path):
+    config = {"mode": "sync", "received_before_ms": NOON}
+    result = house.run(audit_job, {"ops": {"reconcile_layers": {"config": config}}}, tmp_path)
+    assert not result.success
+    assert "Nothing was compared" in str(
+        result.failure_data_for_node("reconcile_layers").user_failure_data.description
+    )
+
+
+def test_checks_of_what_landed_name_each_touched_partition_once(house, tmp_path):
+    send_batch(house.stream, [track("open", NOON)], NOON)
+    house.run(ingest_job)
+    house.clock.ms += 1
+    first = evaluations(house.run(audit_job, folder=tmp_path))
+    assert first[("clean/events", "keeps_its_contract", "2026-09-24")].passed
+    again = evaluations(house.run(audit_job, folder=tmp_path))
+    assert ("clean/events", "keeps_its_contract", "2026-09-24") not in again
