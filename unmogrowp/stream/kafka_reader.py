@@ -129,8 +129,11 @@ class KafkaReader:
             topic_id = self._topic_id(part.topic)
             records = consumer.poll(_POLL_MS, max_records=_POLL_RECORDS).get(part, [])
             reached = consumer.position(part, timeout_ms=self._timeout_ms)
+        except StreamGap:
+            self.close()  # a fetch of the lost position may be under way and spoil the next read
+            raise
         except OffsetOutOfRangeError as error:
-            self.close()  # the client remembers the lost position and would stumble over it again
+            self.close()
             raise StreamGap(f"{part.topic}/{part.partition}: offset {position} is gone") from error
         except (KafkaError, OSError) as error:
             self.close()
