@@ -190,19 +190,32 @@ def failed_run_sensor(
     if not webhook.is_configured:
         return dg.SkipReason("0 webhooks are configured (UNMOGROWP_ALERTS__WEBHOOK_URL)")
     run = context.dagster_run
-    events = context.get_step_failure_events()
-    data = events[0].event_specific_data if events else None
-    error = getattr(data, "error", None)
+    error, message = _reason(context)
     webhook.send(
         Alert(
             kind="run_failed",
             job=run.job_name,
             run_id=run.run_id,
-            error=str(getattr(error, "cls_name", "") or "run"),
-            message=str(getattr(error, "message", "") or context.failure_event.message or ""),
+            error=error,
+            message=message,
             failed_at_ms=clock.now_ms(),
             will_retry=run.tags.get("dagster/will_retry") == "true",
             url=f"{web_ui.url}/runs/{run.run_id}",
         )
     )
     return None
+
+
+def _reason(context: dg.RunFailureSensorContext) -> tuple[str, str]:
+    """Return class and text of what failed first: our own failure, an exception, or the run."""
+    for event in context.get_step_failure_events():
+        data = event.step_failure_data
+        if data.user_failure_data is not None:
+            text = data.user_failure_data.description or ""
+            return text.partition(":")[0], text
+        error = data.error
+        while error is not None and error.cause is not None:
+            error = error.cause
+        if error is not None:
+            return error.cls_name or "exception", error.message
+    return "run", context.failure_event.message or ""

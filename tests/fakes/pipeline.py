@@ -13,6 +13,7 @@ from assets.checks.runner import QualityRunner
 from assets.landing import LandingTools
 from tests.fakes.landing import House
 from unmogrowp.attribution.touched_days import enqueuer
+from unmogrowp.landing.land import Lander
 
 
 class OpenLock:
@@ -47,6 +48,9 @@ class PipelineHouse(House):
 
     def quality(self) -> QualityRunner:
         return QualityRunner(self.warehouse, self.engine_of_expectations(), self.clock, "run")
+
+    def landing(self) -> Lander:
+        return self.lander(after_publish=(enqueuer(self.warehouse),))
 
     def resources(self, folder: Path = Path("/nonexistent")) -> dict[str, Any]:
         return {
