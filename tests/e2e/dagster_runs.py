@@ -60,8 +60,8 @@ def backfill(platform: Platform, assets: list[list[str]], days: list[date]) -> s
     return wait_until(status, seconds=BACKFILL_SECONDS, what="the backfill ended", pause=1)
 
 
-def materialize(platform: Platform, asset: list[str], day: date) -> tuple[str, str]:
-    """Rebuild one day of one asset in a run; return how it ended and what it said."""
+def materialize(platform: Platform, assets: list[list[str]], day: date) -> tuple[str, str]:
+    """Rebuild one day of assets in a run; return how it ended and what it said."""
     (node,) = platform.graphql(_REPOSITORY)["repositoriesOrError"]["nodes"]
     launched = platform.graphql(
         _LAUNCH_RUN,
@@ -70,7 +70,7 @@ def materialize(platform: Platform, asset: list[str], day: date) -> tuple[str, s
                 "repositoryName": node["name"],
                 "repositoryLocationName": node["location"]["name"],
                 "jobName": "__ASSET_JOB",
-                "assetSelection": [{"path": asset}],
+                "assetSelection": [{"path": path} for path in assets],
             },
             "executionMetadata": {
                 "tags": [{"key": "dagster/partition", "value": day.isoformat()}],

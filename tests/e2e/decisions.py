@@ -98,6 +98,10 @@ class Scenario:
         """Return the instant that offsets count from; everything lies in the past."""
         return now_ms - 3 * HOUR_MS - self.days_ago * DAY_MS
 
+    def click_id(self, touch: Touch) -> str:
+        """Return the click id that a touch and the install share."""
+        return f"Clk-{identifier(self.shape, touch.source)}"
+
     def play(self, platform: Platform, app: App, other_app: App, now_ms: int) -> None:
         """Send everything: touches as networks do, events as SDKs do."""
         installed_ms = self.installed_ms(now_ms)
@@ -110,8 +114,7 @@ class Scenario:
                 "touch_at": str(installed_ms + touch.offset_ms),
             }
             if touch.by == "click_id":
-                carried["click_id"] = f"Clk-{identifier(self.shape, touch.source)}"
-                fields["click_id"] = carried["click_id"]
+                fields["click_id"] = carried["click_id"] = self.click_id(touch)
             if touch.by == "advertising_id" or self.stranger:
                 fields[phone.advertising_field] = phone.advertising_id.upper()
             for _ in range(touch.copies):

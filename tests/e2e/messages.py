@@ -47,6 +47,11 @@ class Device:
         return cls(name, platform, identifier(name, "advertising"), identifier(name, "device"))
 
     @property
+    def anonymous_id(self) -> str:
+        """Return what the SDK on it calls itself."""
+        return f"anon-{self.name}"
+
+    @property
     def advertising_field(self) -> str:
         """Return the name of its advertising id in touches."""
         return "gaid" if self.platform == "android" else "idfa"
@@ -81,7 +86,7 @@ def track(
         "type": "track",
         "event": name,
         "messageId": message_id or identifier(device.name, name, at_ms),
-        "anonymousId": f"anon-{device.name}",
+        "anonymousId": device.anonymous_id,
         "timestamp": iso(at_ms),
         "properties": dict(properties or {}),
         "context": device.context(library),

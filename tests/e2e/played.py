@@ -8,6 +8,8 @@ from tests.e2e.decisions import SCENARIOS
 from tests.e2e.platform import App, Finished, Platform
 from tests.e2e.wire import RECORDED_KEY, STORIES, Answers
 
+# All phones share one app: that none of them meets another one is part of what is expected.
+DECISIONS = "decisions"
 STRANGER = "a stranger"
 # Commands start slowly and the machine may have two cores: more at once is not faster.
 PARALLEL = 3
@@ -23,7 +25,7 @@ class Played:
     synced: Finished
 
     def app_id(self, name: str) -> str:
-        """Return the app of a scenario or story."""
+        """Return an app by the name of its story."""
         return self.apps[name].app_id
 
 
@@ -31,7 +33,7 @@ def play(platform: Platform) -> Played:
     """Create an app for each scenario, send all of them, then land and attribute everything."""
     # Whole seconds: some clients know no finer clock.
     now_ms = int(time.time()) * 1000
-    names = [scenario.shape for scenario in SCENARIOS] + [*STORIES, STRANGER]
+    names = [DECISIONS, STRANGER, *STORIES]
     with ThreadPoolExecutor(PARALLEL) as pool:
         keys = {"recorded": RECORDED_KEY}
         created = pool.map(
@@ -40,7 +42,7 @@ def play(platform: Platform) -> Played:
         apps = dict(zip(names, created, strict=True))
         platform.wait_for_keys()
         played = [
-            pool.submit(scenario.play, platform, apps[scenario.shape], apps[STRANGER], now_ms)
+            pool.submit(scenario.play, platform, apps[DECISIONS], apps[STRANGER], now_ms)
             for scenario in SCENARIOS
         ]
         told = {
