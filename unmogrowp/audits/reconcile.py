@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from datetime import date
 
 from unmogrowp.audits import identities
+from unmogrowp.audits.collector_identity import collector
 from unmogrowp.audits.completeness import completeness
-from unmogrowp.audits.identities import Span
+from unmogrowp.audits.counting import Span
 from unmogrowp.audits.model import (
     HOUR_MS,
     MINUTE_MS,
@@ -58,7 +59,7 @@ def reconcile(
     days_due = _days_due(warehouse) if mode == Mode.SCHEDULED else frozenset()
     found = (
         identities.stream(warehouse, span, now_ms),
-        identities.collector(warehouse, span, silence_after_ms),
+        collector(warehouse, span, silence_after_ms),
         identities.items(warehouse, span),
         identities.dead_letters(warehouse, span),
         identities.installs(warehouse, span, tuple(ruleset_ids), days_due),

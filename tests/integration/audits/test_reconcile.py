@@ -173,6 +173,18 @@ CASES: list[tuple[str, Break, list[tuple[str, str, str, int]], Identity, list[tu
         [("only_left", f"{TID}/0/108"), ("only_left", f"{TID}/0/109")],
     ),
     (
+        "a record was landed twice",
+        lambda h: h.sql("INSERT INTO raw.requests SELECT * FROM raw.requests WHERE offset = 104"),
+        [
+            ("stream", "events.v1", "a", 1),
+            ("collector", "events.v1 requests", "a", 1),
+            ("collector", "events.v1 items", "a", 2),
+            ("items", "events.v1", "a", -2),
+        ],
+        Identity.STREAM,
+        [("only_right", f"{TID}/0/104")],
+    ),
+    (
         "a record is in no landed range",
         lambda h: h.sql(
             "INSERT INTO raw.requests (topic, topic_id, partition, offset, received_at, app_id,"
@@ -204,6 +216,19 @@ CASES: list[tuple[str, Break, list[tuple[str, str, str, int]], Identity, list[tu
             " WHERE offset = 103 AND item_index = 1"
         ),
         [("items", "events.v1", "a", 1)], Identity.ITEMS, [("only_right", f"{TID}/0/103/0/1")],
+    ),
+    (
+        "a doubled event hides a lost one",
+        lambda h: (
+            h.sql(
+                "INSERT INTO clean.events SELECT * REPLACE ('twice' AS message_id)"
+                " FROM clean.events WHERE offset = 103 AND item_index = 1"
+            ),
+            h.delete("clean.events", "offset = 104 AND item_index = 0"),
+        )[0],
+        [("items", "events.v1", "a", 2)],
+        Identity.ITEMS,
+        [("only_right", f"{TID}/0/103/0/1"), ("only_left", f"{TID}/0/104/0/0")],
     ),
     (
         "a dead letter has no reason",

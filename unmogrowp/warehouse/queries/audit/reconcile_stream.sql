@@ -3,8 +3,8 @@ SELECT
     app_id,
     toStartOfHour(received_at) AS hour,
     topic,
-    uniqExactIf((topic_id, partition, offset), is_in_range) AS in_ranges,
-    uniqExact((topic_id, partition, offset)) AS present
+    countIf(is_in_range) AS in_ranges,
+    count() AS present
 FROM
 (
     SELECT
@@ -18,6 +18,7 @@ FROM
         FROM raw.requests
         WHERE received_at >= fromUnixTimestamp64Milli({received_from_ms:Int64}, 'UTC')
           AND received_at < fromUnixTimestamp64Milli({received_before_ms:Int64}, 'UTC')
+          AND frame_index = 0 -- one per record
     ) AS q
     LEFT ANY JOIN
     (
