@@ -1,0 +1,119 @@
+"""How answers of Great Expectations become verdicts, and its swallowed errors errors again."""
+
+import pytest
+
+from assets.checks.evaluations import check_results
+from assets.checks.expectation import Expect, is_given, is_unique, never, rarely
+from assets.checks.gx import _verdict, redact
+from assets.checks.registry import SUITES
+from assets.checks.runner import TableReport
+from tests.fakes.pipeline import PipelineHouse
+from unmogrowp.errors import QueryFailed, WarehouseUnavailable
+from unmogrowp.warehouse.quality import QualityResult
+from unmogrowp.warehouse.table_registry import tables
+
+UNIQUE = is_unique("install_id")
+
+
+def answer(success, exception_info=None, **result):
+    return {"success": success, "result": result, "exception_info": exception_info or {}}
+
+
+def test_a_true_sentence_has_no_rows_against_it():
+    verdict = _verdict(UNIQUE, answer(True, element_count=5, unexpected_count=0))
+    assert (verdict.is_true, verdict.unexpected_count) == (True, 0)
+
+
+def test_a_false_sentence_counts_the_rows_that_break_it():
+    verdict = _verdict(UNIQUE, answer(False, element_count=5, unexpected_count=2))
+    assert (verdict.unexpected_count, verdict.observed) == (2, "2 of 5 rows")
+
+
+def test_unexpected_rows_are_what_was_observed():
+    verdict = _verdict(is_given("app_id"), answer(False, observed_value=4))
+    assert verdict.unexpected_count == 4
+
+
+def test_a_false_sentence_about_the_whole_counts_as_one():
+    rows = Expect("rows", "ExpectTableRowCountToBeBetween")
+    assert _verdict(rows, answer(False, observed_value=500)).unexpected_count == 1
+
+
+FLAT = {"raised_exception": True, "exception_message": "Code: 47. Unknown identifier"}
+
+
+@pytest.mark.parametrize("info", [FLAT, {"metric": FLAT}], ids=["flat", "nested by metric"])
+def test_a_sentence_that_could_not_be_evaluated_is_an_error_and_not_bad_data(info):
+    with pytest.raises(QueryFailed, match="could not be evaluated"):
+        _verdict(UNIQUE, answer(False, info))
+
+
+def test_an_outage_is_worth_another_try():
+    info = {"raised_exception": True, "exception_message": "Max retries exceeded with url"}
+    with pytest.raises(WarehouseUnavailable):
+        _verdict(UNIQUE, answer(False, info))
+
+
+def test_an_error_does_not_tell_the_password():
+    assert redact("clickhousedb://pipeline:secret@host:8123/x") == (
+        "clickhousedb://pipeline:***@host:8123/x"
+    )
+
+
+def test_braces_of_a_condition_are_no_placeholders():
+    query = never("currency", "match(currency, '[A-Z]{3}')").arguments["unexpected_rows_query"]
+    assert "{{3}}" in query
+    assert query.count("{batch}") == 1
+
+
+def test_every_table_that_people_read_has_a_suite_with_a_contract_and_drift():
+    layers = {"raw", "clean", "mart", "audit"}
+    assert set(SUITES) == {n for n, table in tables().items() if table.database in layers}
+    for suite in SUITES.values():
+        severities = {expect.severity for expect in suite.expectations}
+        assert severities == {"error", "warning"}, suite.table
+        sentences = [expect.sentence for expect in suite.expectations]
+        assert len(sentences) == len(set(sentences)), suite.table
+
+
+def test_every_column_that_a_suite_names_exists():
+    for suite in SUITES.values():
+        columns = {column.name for column in tables()[suite.table].columns}
+        named = {expect.column for expect in suite.expectations if expect.column}
+        for expect in suite.expectations:
+            named |= set(expect.arguments.get("column_list", []))
+        assert named <= columns, suite.table
+
+
+def result(severity, is_passed):
+    return QualityResult("mart.installs", "2026-11-01", "expectations", "s", is_passed, severity)
+
+
+@pytest.mark.parametrize(
+    ("broken", "expected"),
+    [("error", (False, True)), ("warning", (True, False))],
+    ids=["a breach fails the contract only", "drift fails the drift check only"],
+)
+def test_contract_and_drift_are_told_apart(broken, expected):
+    results = tuple(result(s, s != broken) for s in ("error", "warning"))
+    contract, drift = check_results(TableReport("mart.installs", "2026-11-01", results))
+    assert (contract.passed, drift.passed) == expected
+    assert drift.severity.value == "WARN"
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("table", sorted(SUITES))
+def test_every_suite_can_be_evaluated_by_the_engine(table):
+    house = PipelineHouse()
+    report = house.quality().check(table, None)
+    assert [one.sentence for one in report.results if not one.is_passed] == []
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_share_of_a_handful_of_rows_is_no_drift():
+    house = PipelineHouse()
+    engine = house.engine_of_expectations()
+    often = rarely("a number is odd", "number % 2", share=0.1)
+    few, many = ("SELECT number FROM numbers(10)", "SELECT number FROM numbers(1000)")
+    assert engine.validate(few, [often])[0].is_true
+    assert not engine.validate(many, [often])[0].is_true
