@@ -10,8 +10,15 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-_EVENTS = ("Application Opened", "Product Viewed", "Level Completed", "Order Completed", "Signed Up")
+_EVENTS = (
+    "Application Opened",
+    "Product Viewed",
+    "Level Completed",
+    "Order Completed",
+    "Signed Up",
+)
 _MODELS = ("iPhone15,2", "iPhone14,5", "Pixel 8", "SM-S921B", "Redmi Note 13")
+DEVICES = 20_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -22,8 +29,10 @@ def iso(epoch_ms: int) -> str:
 
 def make_event(rng: random.Random, at_ms: int) -> dict[str, Any]:
     """Return one item of a batch; about 450 bytes as JSON."""
-    is_ios = rng.random() < 0.5
-    device = f"{rng.getrandbits(128):032x}"
+    # A device sends several events, as devices do: about one in ten of a range is its first.
+    phone = random.Random(rng.randrange(DEVICES))
+    is_ios = phone.random() < 0.5
+    device = f"{phone.getrandbits(128):032x}"
     uuid = f"{device[:8]}-{device[8:12]}-{device[12:16]}-{device[16:20]}-{device[20:]}"
     name = rng.choice(_EVENTS)
     properties: dict[str, Any] = {"level": rng.randrange(1, 90), "from": rng.choice(("a", "b"))}
@@ -40,7 +49,7 @@ def make_event(rng: random.Random, at_ms: int) -> dict[str, Any]:
             "app": {"version": f"2.{rng.randrange(9)}"},
             "device": {
                 "id": uuid.upper() if is_ios else device[:16],
-                "model": rng.choice(_MODELS),
+                "model": phone.choice(_MODELS),
                 "type": "ios" if is_ios else "android",
             },
             "os": {"name": "iOS" if is_ios else "Android", "version": "18.1" if is_ios else "15"},

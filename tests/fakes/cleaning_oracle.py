@@ -76,12 +76,8 @@ def times_of(
 ) -> Times:
     """Apply the rules of time to one event."""
     flags = []
-    client = instant_of(timestamp)
-    if client is None:
-        client = instant_of(original_timestamp)
-    sent = instant_of(item_sent_at)
-    if sent is None:
-        sent = instant_of(batch_sent_at)
+    client = instant_of(timestamp or original_timestamp)
+    sent = instant_of(item_sent_at or batch_sent_at)
     measured = 0
     if sent is not None and library not in SERVER_LIBRARIES and not own_received_at:
         measured = received_at - sent

@@ -26,11 +26,14 @@ from unmogrowp.landing.options import KEYED_TABLES, STAGING, CleanTables, Landin
 from unmogrowp.landing.ranges import LandingRange, Ledger
 from unmogrowp.landing.staging import StagedTotals, Stager
 from unmogrowp.warehouse.client import Warehouse
+from unmogrowp.warehouse.content_hash import content_hash
 from unmogrowp.warehouse.publish import Partition, replace_partition, staging_copy
 
 log = logging.getLogger(__name__)
 # How often a day may move under a rebuild before it gives up; under the lock it never does.
 _ATTEMPTS = 3
+
+_ON_DAY = "toDate(received_at) = {day:Date}"
 
 Audit = Callable[[str, str], None]
 
@@ -123,12 +126,11 @@ class Rebuilder:
             number = self._next_number()
             with ExitStack() as stack:
                 tables = self._stage_day(stack, day, slices)
-                changed = CleanTables(
-                    *(
-                        stack.enter_context(staging_copy(self._warehouse, t))
-                        for t, _ in tables.items()
-                    )
+                events, touches = (
+                    stack.enter_context(staging_copy(self._warehouse, f"clean.{name}"))
+                    for name in KEYED_TABLES
                 )
+                changed = StagedRange(number, self._clock.now_ms(), events, touches)
                 rebuilt = RebuiltDay(day, number)
                 self._find_changes(rebuilt, tables, changed)
                 self._queue(rebuilt, changed)
@@ -229,13 +231,19 @@ class Rebuilder:
         contract.record_results(self._warehouse, checks, day.isoformat(), self._clock.now_ms())
         contract.require(checks, f"the rebuild of {day}")
 
-    def _find_changes(self, rebuilt: RebuiltDay, tables: CleanTables, changed: CleanTables) -> None:
+    def _find_changes(self, rebuilt: RebuiltDay, tables: CleanTables, changed: StagedRange) -> None:
         """Collect rows that come or go, and the later days on which their keys have rows."""
         followers: set[date] = set()
         day = rebuilt.day.isoformat()
         last = rebuilt.day + timedelta(days=self._options.dedup_horizon_days + 1)
         for name, (key, kind) in KEYED_TABLES.items():
-            target = getattr(changed, name)
+            target = getattr(changed, f"{name}_table")
+            present, built = (
+                content_hash(self._warehouse, f"clean.{name}", _ON_DAY, {"day": day}),
+                content_hash(self._warehouse, getattr(tables, name)),
+            )
+            if present == built:
+                continue
             self._warehouse.run(
                 "clean/collect_changes",
                 {
@@ -262,29 +270,24 @@ class Rebuilder:
                 followers.update(row[0] for row in rows)
         rebuilt.follow_up_days = sorted(followers)
 
-    def _queue(self, rebuilt: RebuiltDay, changed: CleanTables) -> None:
+    def _queue(self, rebuilt: RebuiltDay, changed: StagedRange) -> None:
         """Write down what is due from now on, before anything is swapped: kills lose nothing."""
         days = [rebuilt.day, *rebuilt.follow_up_days]
         self._faults.reach("before:audit.touched_days")
         self._record_days(days, "touched", rebuilt.landing_seq)
         self._faults.reach("after:audit.touched_days")
         if rebuilt.changed_rows:
-            staged = StagedRange(
-                rebuilt.landing_seq, self._clock.now_ms(), changed.events, changed.touches
-            )
             for callback in self._after_publish:
-                callback(staged)
+                callback(changed)
 
     def _publish(
         self, rebuilt: RebuiltDay, tables: CleanTables, slices: Sequence[DaySlice]
     ) -> None:
         day = rebuilt.day
 
-        def confirm() -> None:
-            self._verify_lock()
-            if self._counted_slices(day) != list(slices):
-                raise PartitionConflict(f"ranges of {day} were landed meanwhile")
-
+        # Nothing can move the day under the lock; whoever works without it is noticed here.
+        if self._counted_slices(day) != list(slices):
+            raise PartitionConflict(f"ranges of {day} were landed meanwhile")
         for table, staged in tables.items():
             self._faults.reach(f"before:{table}")
             published = replace_partition(
@@ -295,7 +298,7 @@ class Rebuilder:
                 now_ms=self._clock.now_ms(),
                 is_input_complete=True,
                 audit=partial(self._audit, table) if self._audit else None,
-                confirm=confirm,
+                confirm=self._verify_lock,
             )
             self._faults.reach(f"after:{table}")
             rebuilt.row_counts[table] = published.row_count

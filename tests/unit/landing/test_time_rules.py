@@ -201,7 +201,7 @@ _cases = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(_cases, min_size=20, max_size=60))
 def test_sql_and_oracle_agree(cases: list[dict[str, Any]]) -> None:
     house = House()

@@ -42,7 +42,6 @@ CREATE TABLE IF NOT EXISTS clean.events {{on_cluster}}
     landing_seq      UInt64                 COMMENT 'Sequence number of the landed range',
     key_hash         UInt64 MATERIALIZED cityHash64(app_id, message_id) COMMENT 'Finds copies of an event',
     INDEX occurred occurred_at TYPE minmax GRANULARITY 1,
-    INDEX keys key_hash TYPE bloom_filter(0.01) GRANULARITY 4,
     INDEX landed landing_seq TYPE minmax GRANULARITY 1
 )
 ENGINE = {{merge_tree}}
@@ -91,7 +90,6 @@ CREATE TABLE IF NOT EXISTS clean.touches {{on_cluster}}
     landing_seq      UInt64                 COMMENT 'Sequence number of the landed range',
     key_hash         UInt64 MATERIALIZED cityHash64(app_id, touch_id) COMMENT 'Finds copies of a touch',
     INDEX touch_time touch_at TYPE minmax GRANULARITY 1,
-    INDEX keys key_hash TYPE bloom_filter(0.01) GRANULARITY 4,
     INDEX landed landing_seq TYPE minmax GRANULARITY 1
 )
 ENGINE = {{merge_tree}}

@@ -11,14 +11,13 @@ INSERT INTO {target:Identifier}
      topic_id, partition, offset, frame_index, item_index, landing_seq)
 WITH
     -- ISO 8601, or an epoch: 13 digits are milliseconds, 10 are seconds. Anything else is no instant.
-    (text -> multiIf(
-        match(text, '^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?(Z|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])?)?$'),
-        parseDateTime64BestEffortOrNull(text, 3, 'UTC'),
-        match(text, '^[0-9]{13}$'), fromUnixTimestamp64Milli(toInt64OrZero(text), 'UTC'),
-        match(text, '^[0-9]{10}$'), fromUnixTimestamp64Milli(toInt64OrZero(text) * 1000, 'UTC'),
-        NULL)) AS instant_of,
+    (text -> if(
+        match(text, '^([0-9]{13}|[0-9]{10}|[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?(Z|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])?)?)$'),
+        parseDateTime64BestEffortOrNull(text, 3, 'UTC'), NULL)) AS instant_of,
+    -- A merge throws on anything but objects; a string may hold whatever it likes.
+    (text -> if(startsWith(text, '{') AND isValidJSON(text), text, '{}')) AS object_of,
     (id -> if(
-        match(id, '^[0-9a-z._:-]{1,128}$') AND NOT match(id, '^[0:._-]*$')
+        match(id, '^[0-9a-z._:-]{1,128}$') AND trim(BOTH '0:._-' FROM id) != ''
         AND id NOT IN ('null', 'none', 'nil', 'undefined', 'unknown', '9774d56d682e549c'),
         id, '')) AS device_id_of,
     (id -> if(
@@ -34,7 +33,7 @@ SELECT
     item.userId AS user_id,
     device_id,
     if(platform = 'ios', advertising_id, '') AS idfa,
-    if(platform = 'ios', advertising_id_of(device_id), '') AS idfv,
+    if(platform = 'ios', device_id, '') AS idfv,
     if(platform = 'android', advertising_id, '') AS gaid,
     if(platform = 'android', device_id, '') AS android_id,
     multiIf(device_id != '', device_id, advertising_id != '', advertising_id,
@@ -48,13 +47,14 @@ SELECT
     client_at AS original_at,
     sent AS sent_at,
     received_at,
-    if(corrected_at > received_at, received_at, corrected_at) AS occurred_at,
+    fromUnixTimestamp64Milli(least(corrected_ms, received_ms), 'UTC') AS occurred_at,
     clock_skew_ms,
-    arrayFilter(flag -> flag != '', [
-        if(client_at IS NULL AND item.timestamp = '' AND item.originalTimestamp = '', 'time.missing', ''),
-        if(client_at IS NULL AND (item.timestamp != '' OR item.originalTimestamp != ''), 'time.unreadable', ''),
-        if(clock_skew_ms != measured_skew_ms, 'time.skew_ignored', ''),
-        if(corrected_at > received_at, 'time.future', '')]) AS time_flags,
+    if(client_at IS NOT NULL AND clock_skew_ms = measured_skew_ms AND corrected_ms <= received_ms,
+       [],
+       arrayFilter(flag -> flag != '', [
+           if(client_at IS NULL, if(client_text = '', 'time.missing', 'time.unreadable'), ''),
+           if(clock_skew_ms != measured_skew_ms, 'time.skew_ignored', ''),
+           if(corrected_ms > received_ms, 'time.future', '')])) AS time_flags,
     toDecimal128OrNull(trimBoth(money.revenue), 9) AS revenue,
     if(match(money.currency, '^ *[A-Za-z]{3} *$'), upper(trimBoth(money.currency)), '') AS currency,
     properties,
@@ -62,78 +62,91 @@ SELECT
     dialect,
     ctx.library.name AS sdk_name,
     ctx.library.version AS sdk_version,
-    multiIf(item_ip LIKE '%#%', substringIndex(item_ip, '#', 1), is_server, '', ip_prefix) AS item_ip_prefix,
-    multiIf(item_ip LIKE '%#%', substringIndex(item_ip, '#', -1), is_server, '', ip_hash) AS item_ip_hash,
+    multiIf(has_address, substringIndex(ctx.ip, '#', 1), is_server, '', ip_prefix) AS item_ip_prefix,
+    multiIf(has_address, substringIndex(ctx.ip, '#', -1), is_server, '', ip_hash) AS item_ip_hash,
     multiIf(ctx.userAgent != '', ctx.userAgent, is_server, '', user_agent) AS item_user_agent,
     topic_id, partition, offset, frame_index, item_index, landing_seq
 FROM
 (
     SELECT
         *,
-        coalesce(instant_of(item.timestamp), instant_of(item.originalTimestamp)) AS client_at,
-        coalesce(instant_of(item.sentAt), batch_sent_at) AS sent,
-        if(is_server OR item.receivedAt != '' OR sent IS NULL, 0,
-           dateDiff('millisecond', assumeNotNull(sent), received_at)) AS measured_skew_ms,
+        -- A difference that was sent along within 30 days is the phone's clock, however wrong it is.
         multiIf(
             client_at IS NULL, 0,
-            sent IS NOT NULL AND dateDiff('millisecond', client_at, sent) BETWEEN 0 AND 2592000000, measured_skew_ms,
+            sent_ms - client_ms BETWEEN 0 AND 2592000000, measured_skew_ms,
             abs(measured_skew_ms) <= 315360000000, measured_skew_ms,
             0) AS clock_skew_ms,
-        coalesce(client_at + toIntervalMillisecond(clock_skew_ms), received_at) AS corrected_at,
-        device_id_of(lower(trimBoth(ctx.device.id))) AS device_id,
-        if(ctx.device.adTrackingEnabled IN ('false', '0'), '',
-           advertising_id_of(lower(trimBoth(ctx.device.advertisingId)))) AS advertising_id
+        ifNull(client_ms + clock_skew_ms, received_ms) AS corrected_ms
     FROM
     (
         SELECT
             *,
-            JSONExtract(context, 'Tuple(device Tuple(id String, advertisingId String, adTrackingEnabled String, model String, type String), app Tuple(version String), os Tuple(name String, version String), library Tuple(name String, version String), location Tuple(country String), page String, locale String, ip String, userAgent String)') AS ctx,
-            JSONExtract(properties, 'Tuple(revenue String, currency String)') AS money,
-            ctx.ip AS item_ip,
-            item.channel = 'server' OR match(lower(ctx.library.name), '(^|[/_. -])(python|node|node[.]js|ruby|php|java|go|golang|net|dotnet|rust)$') AS is_server,
+            instant_of(client_text) AS client_at,
+            instant_of(sent_text) AS sent,
+            toUnixTimestamp64Milli(client_at) AS client_ms,
+            toUnixTimestamp64Milli(sent) AS sent_ms,
+            toUnixTimestamp64Milli(received_at) AS received_ms,
+            item.channel = 'server'
+                OR match(lower(ctx.library.name), '(^|[/_. -])(python|node|node[.]js|ruby|php|java|go|golang|net|dotnet|rust)$') AS is_server,
+            if(is_server OR item.receivedAt != '', 0, ifNull(received_ms - sent_ms, 0)) AS measured_skew_ms,
             lower(ctx.device.type) AS device_type,
             lower(ctx.os.name) AS os_name,
             multiIf(device_type IN ('ios', 'iphone', 'ipad') OR os_name IN ('ios', 'iphone os', 'ipados'), 'ios',
                     device_type = 'android' OR os_name = 'android', 'android',
                     is_server, 'server',
                     ctx.page != '' OR match(lower(ctx.library.name), 'javascript|analytics([.]js|-next)$'), 'web',
-                    'other') AS platform
+                    'other') AS platform,
+            device_id_of(lower(trimBoth(ctx.device.id))) AS device_id,
+            if(ctx.device.adTrackingEnabled IN ('false', '0'), '',
+               advertising_id_of(lower(trimBoth(ctx.device.advertisingId)))) AS advertising_id,
+            position(ctx.ip, '#') > 0 AS has_address
         FROM
         (
             SELECT
-                * EXCEPT (request),
-                item,
-                toUInt32(item_position - 1) AS item_index,
-                if(item.messageId = '', lower(hex(sipHash128(request_id, item_index))), item.messageId) AS message_id,
-                if(item.type = '', path_type, lower(item.type)) AS event_type,
-                instant_of(request.sentAt) AS batch_sent_at,
-                if(request.context = '', item.context,
-                   JSONMergePatch(request.context, if(item.context = '', '{}', item.context))) AS context,
-                multiIf(
-                    event_type = 'alias', toJSONString(map('previousId', item.previousId)),
-                    event_type = 'group', JSONMergePatch(if(item.traits = '', '{}', item.traits), toJSONString(map('groupId', item.groupId))),
-                    event_type = 'identify', item.traits,
-                    event_type IN ('page', 'screen') AND item.name != '',
-                        JSONMergePatch(toJSONString(map('name', item.name)), if(item.properties = '', '{}', item.properties)),
-                    item.properties) AS properties
+                *,
+                JSONExtract(context, 'Tuple(device Tuple(id String, advertisingId String, adTrackingEnabled LowCardinality(String), model LowCardinality(String), type LowCardinality(String)), app Tuple(version LowCardinality(String)), os Tuple(name LowCardinality(String), version LowCardinality(String)), library Tuple(name LowCardinality(String), version LowCardinality(String)), location Tuple(country LowCardinality(String)), page String, locale LowCardinality(String), ip String, userAgent String)') AS ctx,
+                JSONExtract(if(position(properties, '"revenue"') > 0, properties, ''), 'Tuple(revenue String, currency String)') AS money
             FROM
             (
                 SELECT
-                    app_id, request_id, received_at, dialect, item_count, rejected.item_index AS refused,
-                    ip_prefix, ip_hash, user_agent, topic_id, partition, offset, frame_index, landing_seq,
-                    substringIndex(path, '/', -1) AS path_type,
-                    -- A single call is a batch of one; of a key given twice the last counts, as in the collector.
-                    JSONExtract(if(path = '/v1/batch', body, concat('{"batch":[', body, ']}')),
-                        'Tuple(sentAt String, context String, batch Array(Tuple(messageId String, type String, event String, name String, anonymousId String, userId String, previousId String, groupId String, timestamp String, originalTimestamp String, sentAt String, receivedAt String, channel String, properties String, traits String, context String)))') AS request
-                FROM {source:Identifier}
-                WHERE topic = {topic:String} AND topic_id = {topic_id:String} AND partition = {partition:UInt32}
-                  AND offset >= {start:UInt64} AND offset < {end:UInt64}
-                  AND toDate(received_at) BETWEEN {first_day:Date} AND {last_day:Date}
-                  AND code = ''
+                    * EXCEPT (request),
+                    item,
+                    toUInt32(item_position - 1) AS item_index,
+                    if(item.messageId = '', lower(hex(sipHash128(request_id, item_index))), item.messageId) AS message_id,
+                    if(item.type = '', path_type, lower(item.type)) AS event_type,
+                    if(item.timestamp != '', item.timestamp, item.originalTimestamp) AS client_text,
+                    if(item.sentAt != '', item.sentAt, request.sentAt) AS sent_text,
+                    multiIf(
+                        startsWith(request.context, '{'), JSONMergePatch(object_of(request.context), object_of(item.context)),
+                        startsWith(item.context, '{'), item.context,
+                        '') AS context,
+                    multiIf(
+                        event_type = 'track', if(startsWith(item.properties, '{'), item.properties, ''),
+                        event_type = 'identify', if(startsWith(item.traits, '{'), item.traits, ''),
+                        event_type = 'alias', toJSONString(map('previousId', item.previousId)),
+                        event_type = 'group', JSONMergePatch(object_of(item.traits), toJSONString(map('groupId', item.groupId))),
+                        item.name != '', JSONMergePatch(toJSONString(map('name', item.name)), object_of(item.properties)),
+                        startsWith(item.properties, '{'), item.properties,
+                        '') AS properties
+                FROM
+                (
+                    SELECT
+                        app_id, request_id, received_at, dialect, item_count, rejected.item_index AS refused,
+                        ip_prefix, ip_hash, user_agent, topic_id, partition, offset, frame_index, landing_seq,
+                        substringIndex(path, '/', -1) AS path_type,
+                        -- A single call is a batch of one; of a key given twice the last counts, as in the collector.
+                        JSONExtract(if(path = '/v1/batch', body, concat('{"batch":[', body, ']}')),
+                            'Tuple(sentAt String, context String, batch Array(Tuple(messageId String, type LowCardinality(String), event LowCardinality(String), name String, anonymousId String, userId String, previousId String, groupId String, timestamp String, originalTimestamp String, sentAt String, receivedAt LowCardinality(String), channel LowCardinality(String), properties String, traits String, context String)))') AS request
+                    FROM {source:Identifier}
+                    WHERE topic = {topic:String} AND topic_id = {topic_id:String} AND partition = {partition:UInt32}
+                      AND offset >= {start:UInt64} AND offset < {end:UInt64}
+                      AND toDate(received_at) BETWEEN {first_day:Date} AND {last_day:Date}
+                      AND code = ''
+                )
+                ARRAY JOIN request.batch AS item, arrayEnumerate(request.batch) AS item_position
+                WHERE length(request.batch) = item_count
             )
-            ARRAY JOIN request.batch AS item, arrayEnumerate(request.batch) AS item_position
-            WHERE length(request.batch) = item_count
+            WHERE NOT has(refused, item_index)
         )
-        WHERE NOT has(refused, item_index)
     )
 )
