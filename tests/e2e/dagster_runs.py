@@ -5,8 +5,8 @@ from datetime import date
 
 from tests.e2e.platform import Platform, wait_until
 
-RUN_SECONDS = 90
-BACKFILL_SECONDS = 150  # the daemon that works on backfills looks every 30 seconds
+RUN_SECONDS = 240
+BACKFILL_SECONDS = 300  # the daemon that works on backfills looks every 30 seconds
 ENDED = ("SUCCESS", "FAILURE", "CANCELED")
 
 _REPOSITORY = """
@@ -41,8 +41,15 @@ _RUNS = """
         ... on Runs { results { runId jobName } } } }"""
 
 
-def backfill(platform: Platform, assets: list[list[str]], days: list[date]) -> str:
-    """Rebuild days of assets; return how the backfill ended."""
+Wanted = tuple[list[list[str]], list[date]]
+
+
+def backfill(platform: Platform, *wanted: Wanted) -> list[str]:
+    """Rebuild days of assets, a backfill for each pair, all at once; return how they ended."""
+    return [_ended(platform, started) for started in [_begin(platform, *one) for one in wanted]]
+
+
+def _begin(platform: Platform, assets: list[list[str]], days: list[date]) -> str:
     answer = platform.graphql(
         _LAUNCH_BACKFILL,
         params={
@@ -51,9 +58,12 @@ def backfill(platform: Platform, assets: list[list[str]], days: list[date]) -> s
         },
     )["launchPartitionBackfill"]
     assert answer["__typename"] == "LaunchBackfillSuccess", answer
+    return str(answer["backfillId"])
 
+
+def _ended(platform: Platform, backfill_id: str) -> str:
     def status() -> str:
-        asked = platform.graphql(_BACKFILL, id=answer["backfillId"])
+        asked = platform.graphql(_BACKFILL, id=backfill_id)
         found = str(asked["partitionBackfillOrError"]["status"])
         return "" if found in ("REQUESTED", "CANCELING", "FAILING") else found
 

@@ -20,8 +20,8 @@ import requests
 from tests.running_stack import PROJECT, RunningStack
 from unmogrowp.warehouse.client import Warehouse
 
-HEAL_SECONDS = 60
-SYNC_SECONDS = 180
+HEAL_SECONDS = 120
+SYNC_SECONDS = 300
 # A change of keys is known everywhere within this time: the contract of the collector.
 KEY_SECONDS = 5.0
 

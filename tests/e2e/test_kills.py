@@ -95,14 +95,14 @@ def test_a_landing_run_killed_in_the_middle_is_repeated_without_a_trace(
     witness = Witness(platform, witness_app, threads=4, batch_size=400, pause_seconds=0)
     with witness.sending():
         witness.wait_for(300)
-        sync = platform.start("sync", "--timeout", "120")
+        sync = platform.start("sync", "--timeout", "300")
         run_id, pid = wait_until(
-            lambda: _landing_step(platform), seconds=60, what="a landing run works", pause=0.05
+            lambda: _landing_step(platform), seconds=120, what="a landing run works", pause=0.05
         )
         pause = random.Random(run_id).uniform(0, 0.4)
         witness.wait_for(int(pause * 50))
         platform.signal(pid, SIGKILL)
-    sync.communicate(timeout=150)  # however it ends: it was not promised to outlive its run
+    sync.communicate(timeout=330)  # however it ends: it was not promised to outlive its run
     assert_nothing_is_lost(platform, witness_app, witness.ledger)
 
 

@@ -90,9 +90,8 @@ def test_a_backfill_of_past_days_changes_nothing(platform: Platform, played: Pla
     before = hashes(platform)
     installed = sorted(day for table, day in before if table == "mart.installs")
     received = sorted(day for table, day in before if table == "clean.events")
-    assert dagster_runs.backfill(platform, CLEAN, received) == "COMPLETED_SUCCESS"
-    days = installed[-4:-1]
-    assert dagster_runs.backfill(platform, MARTS, days) == "COMPLETED_SUCCESS"
+    ended = dagster_runs.backfill(platform, (CLEAN, received), (MARTS, installed[-4:-1]))
+    assert ended == ["COMPLETED_SUCCESS", "COMPLETED_SUCCESS"]
     after = hashes(platform)
     assert changed(before, after) == set()
 

@@ -138,7 +138,7 @@ class Witness:
                 thread.join(ANSWER_SECONDS + 5)
             assert not any(thread.is_alive() for thread in self._threads)
 
-    def wait_for(self, requests: int, *, seconds: float = 30) -> None:
+    def wait_for(self, requests: int, *, seconds: float = 120) -> None:
         """Wait until that many more requests have been acknowledged."""
         target = self.ledger.count("acknowledged") + requests
         deadline = time.monotonic() + seconds
