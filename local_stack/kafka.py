@@ -3,7 +3,7 @@
     python -m local_stack.kafka --folder DIR      a broker on a free port, until Ctrl-C
 
 A record is acknowledged (acks=all on the one replica) when it is in the page cache, which outlives
-the process: `kill -9` loses nothing. The broker session is short (3 s instead of 9), because a
+the process: `kill -9` loses nothing. The broker session is short (5 s instead of 9), because a
 killed broker's successor is let in only when the old session has expired.
 """
 
@@ -55,7 +55,7 @@ share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=4
 group.initial.rebalance.delay.ms=0
 # A restart after kill -9 waits for the old session to expire.
-broker.session.timeout.ms=3000
+broker.session.timeout.ms=5000
 broker.heartbeat.interval.ms=500
 message.max.bytes={max_message_bytes}
 socket.request.max.bytes={max_request_bytes}

@@ -1,10 +1,14 @@
 """Choosing ports: the preferred one, else the next free one, the same again at the next start."""
 
+import secrets
 import socket
 from collections.abc import Callable, Collection
+from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 SEARCHED = 200
+LOWEST = 10_000  # below lie the ports that programs are known by
+DEFAULT_FIRST_OUTGOING = 32_768
 
 
 def is_free(port: int, host: str = LOOPBACK) -> bool:
@@ -42,11 +46,22 @@ def choose_port(
 
 
 def any_free_port(taken: Collection[int] = ()) -> int:
-    """Return a port the operating system says is free."""
+    """Return a free port that no outgoing connection will be given.
+
+    The operating system's own choice lies among the ports it also gives to outgoing connections:
+    while a killed server restarts, a client could get its port.
+    """
+    span = _first_outgoing_port() - LOWEST
     for _ in range(SEARCHED):
-        with socket.socket() as probe:
-            probe.bind((LOOPBACK, 0))
-            port = int(probe.getsockname()[1])
-        if port not in taken:
+        port = LOWEST + secrets.randbelow(span)
+        if port not in taken and is_free(port):
             return port
     raise OSError("no free port")
+
+
+def _first_outgoing_port() -> int:
+    try:
+        first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except (OSError, ValueError):
+        return DEFAULT_FIRST_OUTGOING
+    return first if first > LOWEST + SEARCHED else DEFAULT_FIRST_OUTGOING

@@ -54,7 +54,7 @@ class RunningStack:
         return {row["name"]: row for row in rows}
 
     def wait_until_running(
-        self, name: str, *, other_than_pid: int | None = None, seconds: float = 90
+        self, name: str, *, other_than_pid: int | None = None, seconds: float = 240
     ) -> dict[str, Any]:
         """Wait until a component is ready, in a new process if asked; return its row."""
         deadline = time.monotonic() + seconds

@@ -37,3 +37,7 @@ def test_a_promised_port_is_passed_over() -> None:
 def test_the_end_of_the_port_numbers_is_an_error() -> None:
     with pytest.raises(OSError, match="no free port from 65535 on"):
         choose_port(65535, [65535])
+
+
+def test_a_random_port_is_none_that_outgoing_connections_get() -> None:
+    assert all(10_000 <= any_free_port() < 32_768 for _ in range(20))
