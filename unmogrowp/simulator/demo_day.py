@@ -119,7 +119,7 @@ class _Author:
 
     def __init__(self, now_ms: int, seed: int) -> None:
         self.now_ms = now_ms
-        self.random = random.Random(f"{seed}/{now_ms}")
+        self.random = random.Random(f"{seed}/{now_ms}")  # nosec B311 - made-up traffic
         self.day = DemoDay()
         self.devices = 0
 
