@@ -47,6 +47,8 @@ logger = logging.getLogger(__name__)
 _DEAD_LETTERS = str(Topic.DEAD_LETTERS)
 # What headers and key of a record may take beside its value, and of a batch beside its records.
 RECORD_OVERHEAD_BYTES = 128 * 1024
+# How long a request with an unknown key waits for PostgreSQL to say so.
+REFRESH_SECONDS = 3.0
 
 
 class Intake:
@@ -320,7 +322,7 @@ class Intake:
         if not self._refresher.refresh_soon(wake):
             return False
         try:
-            async with asyncio.timeout(1.0):
+            async with asyncio.timeout(REFRESH_SECONDS):
                 await done.wait()
         except TimeoutError:
             return False

@@ -22,6 +22,8 @@ from unmogrowp.errors import ControlUnavailable
 
 logger = logging.getLogger(__name__)
 
+LEAST_INTERVAL_SECONDS = 0.2
+
 
 class AppEntry(msgspec.Struct, frozen=True, gc=False):
     """What the collector needs of an app."""
@@ -188,7 +190,6 @@ class KeyRefresher:
         self._interval = interval_seconds
         self._wake = threading.Event()
         self._closing = False
-        self._asked_at = 0.0
         self._waiting: list[Callable[[], None]] = []
         self._lock = threading.Lock()
         self.is_source_up = False
@@ -201,11 +202,11 @@ class KeyRefresher:
     def refresh_soon(self, on_done: Callable[[], None]) -> bool:
         """Ask once more before a key is called unknown: it may be a second old.
 
-        Returns False, and calls nothing, where that is pointless: PostgreSQL is away, or was
-        asked less than a fifth of a second ago, so that unknown keys cannot flood it.
+        Returns False, and calls nothing, where that is pointless because PostgreSQL is away.
+        However many ask, PostgreSQL is asked at most five times a second.
         """
         with self._lock:
-            if not self.is_source_up or time.monotonic() - self._asked_at < 0.2:
+            if not self.is_source_up:
                 return False
             self._waiting.append(on_done)
         self._wake.set()
@@ -222,10 +223,10 @@ class KeyRefresher:
             self._wake.clear()
             with self._lock:
                 waiting, self._waiting = self._waiting, []
-                self._asked_at = time.monotonic()
             self._refresh_once()
             for call in waiting:
                 call()
+            time.sleep(LEAST_INTERVAL_SECONDS)
             self._wake.wait(self._interval)
 
     def _refresh_once(self) -> None:

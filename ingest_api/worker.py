@@ -1,6 +1,5 @@
 """One collector process: its own listening socket, its own producer, its own key snapshot."""
 
-import asyncio
 import ctypes
 import gc
 import logging
@@ -72,6 +71,10 @@ def options_of(settings: Settings, slot: int) -> CollectorOptions:
 def run_worker(settings: Settings, slot: int, port: int) -> int:
     """Serve until SIGTERM: stop accepting, answer what was begun, flush, report, end."""
     die_with_parent()
+    # uvicorn handles signals while it serves and afterwards raises them once more: by then the
+    # way out is under way and must not be cut short.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: None)
     collector = settings.collector
     pepper = ensure_pepper(settings.home / "secrets")
     sink = KafkaStreamProducer(
@@ -80,7 +83,6 @@ def run_worker(settings: Settings, slot: int, port: int) -> int:
         ProducerOptions(
             compression=collector.compression,
             linger_ms=collector.linger_ms,
-            delivery_timeout_ms=collector.ack_timeout_ms,
         ),
     )
     ring = KeyRing(pepper)
@@ -129,8 +131,6 @@ def run_worker(settings: Settings, slot: int, port: int) -> int:
     opened = listening_socket(collector.host, port)
     try:
         server.run(sockets=[opened])
-    except (KeyboardInterrupt, asyncio.CancelledError):
-        logger.info("interrupted")
     finally:
         refresher.close()
         sink.close(5.0)

@@ -14,6 +14,7 @@ from typing import Any
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
+from kafka.net.compat import KafkaNetClient
 
 from unmogrowp.contracts.topics import MAX_MESSAGE_BYTES
 from unmogrowp.errors import SinkUnavailable
@@ -28,13 +29,47 @@ OnDone = Callable[[Placement | None, Exception | None], None]
 
 @dataclass(frozen=True, slots=True)
 class ProducerOptions:
-    """Tuning of the producer; times in milliseconds, sizes in bytes."""
+    """Tuning of the producer; sizes in bytes.
+
+    `delivery_timeout_ms` is far beyond what a client is made to wait: kafka-python 3.0 hangs for
+    ever when a record expires that was tried before (docs/adr/0030). A record stays in flight
+    until the broker is back; its bytes count all the while. `stall_s` without any outcome, while
+    the cluster answers others, makes the producer start anew.
+    """
 
     compression: str = "lz4"
     linger_ms: int = 0
-    delivery_timeout_ms: int = 20_000
+    request_timeout_ms: int = 10_000
+    delivery_timeout_ms: int = 3_600_000
+    stall_s: float = 20.0
     batch_bytes: int = 256 * 1024
     limits_interval_s: float = 60.0
+
+
+class _PatientClient(KafkaNetClient):  # type: ignore[misc]
+    """The client of kafka-python, which says 0 where it means "still connecting".
+
+    Its sender then spins a whole core for as long as a broker does not answer.
+    """
+
+    def connection_delay(self, node_id: int) -> float:
+        """Return for how many milliseconds the sender may sleep before it asks again."""
+        delay_s: float = super().connection_delay(node_id)
+        return max(20.0, delay_s * 1000)
+
+
+class _Flight:
+    """How many records one producer was given and how many of them have an outcome.
+
+    Counted without a lock: each number has one writer, and only whether they differ matters.
+    """
+
+    __slots__ = ("sent", "settled", "settled_at")
+
+    def __init__(self) -> None:
+        self.sent = 0
+        self.settled = 0
+        self.settled_at = time.monotonic()
 
 
 class KafkaStreamProducer:
@@ -52,6 +87,7 @@ class KafkaStreamProducer:
         self._producer: Any = None
         self._topic_ids: dict[str, str] = {}
         self._limits: dict[str, int] = {}
+        self._flight = _Flight()
         self._closing = threading.Event()
         self._ready = threading.Event()
         self._watch = threading.Thread(target=self._run, name="kafka-watch", daemon=True)
@@ -85,11 +121,17 @@ class KafkaStreamProducer:
         except (KafkaError, ValueError, AssertionError) as error:
             raise SinkUnavailable(f"{topic}: {type(error).__name__}: {error}") from error
 
+        flight = self._flight
+        flight.sent += 1
+
         def stored(metadata: Any) -> None:
+            flight.settled += 1
+            flight.settled_at = time.monotonic()
             topic_id = producer._metadata.topic_id(topic)
             on_done(Placement(topic, str(topic_id), metadata.partition, metadata.offset), None)
 
         def failed(error: Exception) -> None:
+            flight.settled += 1
             on_done(None, SinkUnavailable(f"{topic}: {type(error).__name__}: {error}"))
 
         future._add_cb_eb(stored, failed)
@@ -131,6 +173,7 @@ class KafkaStreamProducer:
                     limits_read_at = time.monotonic()
                 if self._producer is not None and not self._has_fatal_error():
                     self._ready.set()
+                    self._replace_if_stuck()
             except SinkUnavailable as error:
                 logger.warning("%s", error)
             self._closing.wait(1.0)
@@ -153,6 +196,7 @@ class KafkaStreamProducer:
             if self._closing.is_set():
                 _close_quietly(producer, 0.1)
                 return
+            self._flight = _Flight()
             self._producer = producer
         elif not self._ready.is_set():
             for topic in self._topics:
@@ -160,6 +204,22 @@ class KafkaStreamProducer:
                     self._producer.partitions_for(topic)
                 except KafkaError as error:
                     raise SinkUnavailable(f"{topic} is not there: {error}") from error
+
+    def _replace_if_stuck(self) -> None:
+        flight = self._flight
+        if flight.sent == flight.settled:
+            flight.settled_at = time.monotonic()
+        if time.monotonic() - flight.settled_at < self._options.stall_s:
+            return
+        # Raises where the cluster does not answer either: then there is nothing to replace.
+        kafka_admin.max_message_bytes(self._connection, self._topics[:1])
+        silence = time.monotonic() - flight.settled_at
+        if silence < self._options.stall_s:
+            return
+        logger.error("no outcome for %.0f s although Kafka answers: a new producer", silence)
+        self._ready.clear()
+        stuck, self._producer = self._producer, None
+        _close_quietly(stuck, 0.5)
 
     def _has_fatal_error(self) -> bool:
         manager = self._producer._transaction_manager
@@ -179,10 +239,11 @@ class KafkaStreamProducer:
                 batch_size=options.batch_bytes,
                 max_request_size=MAX_MESSAGE_BYTES,
                 delivery_timeout_ms=options.delivery_timeout_ms,
-                request_timeout_ms=max(1_000, options.delivery_timeout_ms - options.linger_ms - 1),
+                request_timeout_ms=options.request_timeout_ms,
                 max_block_ms=5_000,
                 bootstrap_timeout_ms=5_000,
                 metrics_enabled=False,
+                kafka_client=_PatientClient,
             )
         except (KafkaError, OSError, ValueError) as error:
             raise SinkUnavailable(f"Kafka does not answer: {type(error).__name__}") from error
@@ -193,3 +254,8 @@ def _close_quietly(producer: Any, timeout_s: float) -> None:
         producer.close(timeout=timeout_s)
     except (KafkaError, RuntimeError) as error:
         logger.warning("closing the producer: %s", type(error).__name__)
+        # `close` gives up where something is in flight and leaves its thread running: end it, so
+        # that every record gets its outcome.
+        producer._sender.force_close()
+        producer._sender.wakeup()
+        producer._sender.join(5.0)
