@@ -21,6 +21,9 @@ from unmogrowp.stream.collector_control import request_reports
 from unmogrowp.stream.kafka_reader import KafkaReader
 from unmogrowp.warehouse.client import Warehouse
 
+# The audit job refuses to look further back.
+MAX_AUDITED_DAYS = 400
+
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -86,7 +89,7 @@ def _synchronise(settings: Settings, timeout: float, tell: Tell, step: list[int]
             step[0] = 2
             work.build(outcome)
             step[0] = 3
-            work.audit(settings.pipeline.raw_retention_days * 24, outcome)
+            work.audit(min(settings.pipeline.raw_retention_days, MAX_AUDITED_DAYS) * 24, outcome)
         except UnmogrowpError as error:
             outcome.is_aborted = True
             outcome.faults.append(f"{type(error).__name__}: {error}")

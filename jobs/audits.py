@@ -27,6 +27,13 @@ LANDED_TABLES = (
     "clean.failed",
     "clean.duplicates",
 )
+MARTS = ("mart.installs", "mart.attribution_candidates", "mart.attributed_installs")
+# The pipeline's own books, written all day: their newest day is looked at each time.
+BOOKS = tuple(
+    name
+    for name, suite in SUITES.items()
+    if suite.day_column and name not in (*LANDED_TABLES, *MARTS)
+)
 UNPARTITIONED_TABLES = tuple(name for name, suite in SUITES.items() if not suite.day_column)
 
 
@@ -66,11 +73,13 @@ def check_what_landed(
     config: QualityConfig,
     warehouse: dg.ResourceParam[Warehouse],
     quality: dg.ResourceParam[QualityRunner],
+    clock: dg.ResourceParam[Clock],
 ) -> Iterator[dg.AssetCheckEvaluation]:
     """Check, show, and fail at the end, so that one broken table does not hide another."""
     reports = []
     with permanent_failures(context):
-        for table, day in touched_partitions(warehouse, config.max_partitions):
+        today = utc(clock.now_ms()).date()
+        for table, day in touched_partitions(warehouse, today, config.max_partitions):
             report = quality.check(table, day)
             reports.append(report)
             yield from evaluations(report)
@@ -116,9 +125,12 @@ def reconcile_layers(
         raise_if_open(audit)
 
 
-def touched_partitions(warehouse: Warehouse, max_partitions: int) -> list[tuple[str, date | None]]:
-    """Return what was touched since it was checked, and every table without partitions."""
+def touched_partitions(
+    warehouse: Warehouse, today: date, max_partitions: int
+) -> list[tuple[str, date | None]]:
+    """Return what was touched since it was checked, and what has no day of its own."""
     targets: list[tuple[str, date | None]] = [(name, None) for name in UNPARTITIONED_TABLES]
+    targets += [(name, today) for name in BOOKS]
     rows = warehouse.named_rows("audit/unchecked_days", {"tables": list(LANDED_TABLES)})
     targets += [(str(table), day) for table, day in rows[-max_partitions:]]
     return targets

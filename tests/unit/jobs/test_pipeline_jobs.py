@@ -184,5 +184,6 @@ def test_checks_of_what_landed_name_each_touched_partition_once(house, tmp_path)
     house.clock.ms += 1
     first = evaluations(house.run(audit_job, folder=tmp_path))
     assert first[("clean/events", "keeps_its_contract", "2026-09-24")].passed
+    assert first[("audit/quality_results", "keeps_its_contract", "2026-09-24")].passed
     again = evaluations(house.run(audit_job, folder=tmp_path))
     assert ("clean/events", "keeps_its_contract", "2026-09-24") not in again
