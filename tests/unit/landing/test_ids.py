@@ -1,13 +1,14 @@
 """Ids, addresses, money and parameters: cleaned by the rules of the contract."""
 
 import json
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from tests.fakes.landing import House
 from tests.fakes.requests import NOON, headers, iso, send, send_batch, send_touch, track
 from unmogrowp.contracts.topics import Topic
+from unmogrowp.contracts.touches import touch_id
 
 UUID = "6D92078A-8246-4BA4-AE5B-76104861E7DC"
 ZERO = "00000000-0000-0000-0000-000000000000"
@@ -303,3 +304,30 @@ def test_a_single_call_takes_its_type_from_its_path(
     house.land()
     row = house.event("m")
     assert (row["event_type"], row["event_name"], row["properties"]) == expected
+
+
+def test_the_id_in_the_collectors_answer_is_the_one_in_the_table() -> None:
+    house = House()
+    touches: list[tuple[dict[str, Any], Literal["click", "impression"]]] = [
+        ({"click_id": " AbC ", "media_source": " net "}, "click"),
+        ({"click_id": "AbC", "media_source": "net", "touch_at": iso(NOON - 7)}, "impression"),
+        ({"media_source": "net", "touch_at": str(NOON // 1000 - 60), "x": "ü", "a": "1"}, "click"),
+        ({"media_source": "net", "touch_at": iso(NOON), "params": {"z": "1", "b": "2"}}, "click"),
+        ({"media_source": "net", "click_id": "{CLICK}", "touch_at": "whenever"}, "click"),
+        ({"media_source": "net"}, "impression"),
+    ]
+    for number, (fields, kind) in enumerate(touches):
+        send_touch(house.stream, fields, NOON + number, path=f"/v1/{kind}", request_id=f"r{number}")
+    house.land()
+    found = {row["offset"]: row["touch_id"] for row in house.records("clean.touches")}
+    assert found == {
+        number: touch_id(
+            {k: v if isinstance(v, str) else json.dumps(v) for k, v in fields.items()},
+            app_id="app",
+            touch_type=kind,
+            received_at_ms=NOON + number,
+            request_id=f"r{number}",
+            index=0,
+        )
+        for number, (fields, kind) in enumerate(touches)
+    }
