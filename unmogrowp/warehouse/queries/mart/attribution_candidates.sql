@@ -149,7 +149,7 @@ WITH
               by_click_id, 'c', by_idfa, 'i', by_idfv, 'v', by_gaid, 'g', by_android_id, 'a', 'u'
           )
     ),
-    landed AS
+    placed AS
     (
         SELECT
             app_id, install_id, installed_at, touch_id, touch_type, media_source, campaign,
@@ -162,22 +162,28 @@ WITH
                 if(by_android_id, 'android_id', ''),
                 if(by_user_id, 'user_id', '')
             ]) AS matched_on,
+            window_of(touch_type, click_id_place) AS click_id_window,
+            window_of(touch_type, device_id_place) AS device_id_window,
+            window_of(touch_type, user_id_place) AS user_id_window,
             -- Places in {method_order}; 255 where the pair does not match that way.
-            if(by_click_id AND window_of(touch_type, click_id_place) >= 0, click_id_place, 255)
-                AS by_click_id_place,
-            if((by_idfa OR by_idfv OR by_gaid OR by_android_id)
-                AND window_of(touch_type, device_id_place) >= 0, device_id_place, 255)
-                AS by_device_id_place,
-            if(by_user_id AND window_of(touch_type, user_id_place) >= 0, user_id_place, 255)
-                AS by_user_id_place,
+            if(by_click_id AND click_id_window >= 0, click_id_place, 255) AS by_click_id_place,
+            if((by_idfa OR by_idfv OR by_gaid OR by_android_id) AND device_id_window >= 0,
+               device_id_place, 255) AS by_device_id_place,
+            if(by_user_id AND user_id_window >= 0, user_id_place, 255) AS by_user_id_place
+        FROM matches
+    ),
+    landed AS
+    (
+        SELECT
+            *,
             least(by_click_id_place, by_device_id_place, by_user_id_place) AS first_place,
             least(
-                if(age_ms <= window_of(touch_type, click_id_place), by_click_id_place, 255),
-                if(age_ms <= window_of(touch_type, device_id_place), by_device_id_place, 255),
-                if(age_ms <= window_of(touch_type, user_id_place), by_user_id_place, 255)
+                if(age_ms <= click_id_window, by_click_id_place, 255),
+                if(age_ms <= device_id_window, by_device_id_place, 255),
+                if(age_ms <= user_id_window, by_user_id_place, 255)
             ) AS first_place_in_window,
             if(first_place_in_window < 255, first_place_in_window, first_place) AS place
-        FROM matches
+        FROM placed
         WHERE first_place < 255
     ),
     -- Installs whose click id meets a landed click: the click itself is the evidence then, and
@@ -231,6 +237,30 @@ WITH
             app_id, install_id, installed_at, touch_id, touch_type, media_source, campaign,
             campaign_id, adset, ad, site_id, touch_at, is_time_assumed, age_ms, matched_on, place
         FROM made
+    ),
+    judged AS
+    (
+        SELECT
+            *,
+            window_of(touch_type, place) AS window_ms,
+            tier_of(touch_type, place) AS tier,
+            age_ms >= 0 AND age_ms <= window_ms AS is_in_window
+        FROM considered
+    ),
+    ranked AS
+    (
+        SELECT
+            *,
+            row_number() OVER best_first AS position,
+            first_value(tier) OVER best_first AS best_tier,
+            first_value(touch_at) OVER best_first AS best_touch_at,
+            first_value(place) OVER best_first AS best_place
+        FROM judged
+        WINDOW best_first AS
+        (
+            PARTITION BY app_id, install_id
+            ORDER BY is_in_window DESC, tier, touch_at DESC, place, touch_id
+        )
     )
 SELECT
     {ruleset_id:String} AS ruleset_id,
@@ -250,25 +280,20 @@ SELECT
     age_ms,
     {method_order:Array(String)}[place] AS match_type,
     matched_on,
-    window_of(touch_type, place) AS window_ms,
-    age_ms >= 0 AND age_ms <= window_ms AS is_in_window,
+    window_ms,
+    is_in_window,
     CAST([], 'Array(Tuple(rule LowCardinality(String), mode LowCardinality(String), value Float64, threshold Float64))')
         AS fraud_verdicts,
-    tier_of(touch_type, place) AS tier,
-    if(is_in_window, row_number() OVER best_first, 0) AS rank,
+    tier,
+    if(is_in_window, position, 0) AS rank,
     multiIf(rank = 1, 'won', rank > 1, 'lost', 'refused') AS verdict,
     multiIf(
         rank = 1, '',
         age_ms < 0, 'after_install',
         NOT is_in_window, 'outside_window',
-        tier > first_value(tier) OVER best_first, 'lower_tier',
-        touch_at < first_value(touch_at) OVER best_first, 'earlier_touch',
-        place > first_value(place) OVER best_first, 'weaker_match',
+        tier > best_tier, 'lower_tier',
+        touch_at < best_touch_at, 'earlier_touch',
+        place > best_place, 'weaker_match',
         'touch_id_order'
     ) AS reason
-FROM considered
-WINDOW best_first AS
-(
-    PARTITION BY app_id, install_id
-    ORDER BY is_in_window DESC, tier, touch_at DESC, place, touch_id
-)
+FROM ranked
