@@ -1,9 +1,14 @@
 """How large and how deep a request may be; sizes in bytes, counted on the unpacked body."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"{}[]"))
+# No JSON text holds a NUL, so it can stand between texts.
+_SEPARATOR = b"\0"
+_NOT_BRACKETS_NOR_SEPARATOR = bytes(set(range(256)) - set(b"{}[]" + _SEPARATOR))
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{},]', re.DOTALL)
 
 
@@ -36,6 +41,15 @@ def is_deeper_than(json_text: bytes, max_depth: int) -> bool:
         elif byte in b"]}":
             depth -= 1
     return False
+
+
+def may_be_deeper_than(json_texts: Sequence[Any], max_depth: int) -> bool:
+    """Say whether any of the texts has so many brackets that it could nest deeper.
+
+    One pass over all of them: a call per text would cost more than the search itself.
+    """
+    brackets = _SEPARATOR.join(json_texts).translate(None, _NOT_BRACKETS_NOR_SEPARATOR)
+    return max(map(len, brackets.split(_SEPARATOR))) > 2 * max_depth
 
 
 def has_more_items_than(body: bytes, max_items: int) -> bool:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
@@ -113,11 +114,14 @@ class KafkaStreamProducer:
         if producer is None:
             raise SinkUnavailable("not connected to Kafka yet")
         # Asking the cached metadata first keeps `send` from waiting for it on our thread.
-        if producer._metadata.partitions_for_topic(topic) is None:
+        partitions = producer._metadata.partitions_for_topic(topic)
+        if partitions is None:
             self._ready.clear()
             raise SinkUnavailable(f"the partitions of {topic} are not known")
+        # The client's own choice hashes in pure Python and costs as much as all the rest.
+        partition = crc32(key or b"") % len(partitions)
         try:
-            future = producer.send(topic, value, key, headers)
+            future = producer.send(topic, value, key, headers, partition=partition)
         except (KafkaError, ValueError, AssertionError) as error:
             raise SinkUnavailable(f"{topic}: {type(error).__name__}: {error}") from error
 
