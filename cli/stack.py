@@ -74,24 +74,24 @@ def up(
     """
     console = _console()
     home = _home()
+    was_ready = False
     with _stop_signals_as_interrupts():
         try:
             _start(console, home, only)
-        except KeyboardInterrupt:
-            console.print("Interrupted; everything that was started is stopped again.")
-            raise typer.Exit(130) from None
-        rows = stack_status(home)
-        console.print(_table(rows, home))
-        if detach:
-            console.print("Stop it with [b]unmogrowp down[/b].")
-            return
-        console.print("Press Ctrl-C to stop everything.")
-        try:
+            was_ready = True
+            console.print(_table(stack_status(home), home))
+            if detach:
+                console.print("Stop it with [b]unmogrowp down[/b].")
+                return
+            console.print("Press Ctrl-C to stop everything.")
             _stay(console, home, only)
         except KeyboardInterrupt:
+            # In one block with the start: an interrupt between two lines must not leave it running.
             console.print("Stopping …")
     lifecycle.down(home)
     console.print("Everything is stopped.")
+    if not was_ready:
+        raise typer.Exit(130)
 
 
 def _start(console: Console, home: DataFolder, only: list[str]) -> None:

@@ -38,7 +38,7 @@ def running(
     arguments: list[str],
     log: Path,
     is_ready: Callable[[], bool],
-    timeout_seconds: float = 60,
+    timeout_seconds: float = 180,
     stop_signal: signal.Signals = signal.SIGTERM,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run `python -m <arguments>` until the block ends; enter it once `is_ready`."""

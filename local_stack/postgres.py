@@ -190,7 +190,7 @@ def running_postgres(folder: Path, port: int = 0) -> Iterator[str]:
     arguments += ["--password-file", str(folder / "secrets" / "postgres")]
     url = f"postgresql+psycopg2://{SUPERUSER}:{password}@{LOOPBACK}:{port}/{DATABASES[0]}"
     log = folder / "postgres.log"
-    with alone.running(arguments, log, lambda: postgres_is_ready(url, ""), 60, signal.SIGINT):
+    with alone.running(arguments, log, lambda: postgres_is_ready(url, ""), 180, signal.SIGINT):
         ensure_databases(url, password)
         yield url
 
