@@ -17,6 +17,7 @@ LOCATION = "unmogrowp"
 REPOSITORY = "__repository__"
 FINISHED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
 _TIMEOUT_S = 30
+_PATIENCE_S = 30.0
 _POLL_S = 0.3
 # How long the definitions may be away while the code server restarts.
 _RELOAD_S = 60
@@ -125,7 +126,7 @@ class DagsterClient:
 
     def in_flight(self, job: str) -> list[str]:
         """Return the ids of runs of a job that are queued or running."""
-        answer = self._ask(
+        answer = self._read(
             _IN_FLIGHT,
             {
                 "filter": {
@@ -175,7 +176,7 @@ class DagsterClient:
 
     def _settled(self, run_id: str) -> tuple[str, str]:
         """Return status and id; a failed run that has its automatic retry is that retry."""
-        answer = self._ask(_STATUS, {"runId": run_id})["runOrError"]
+        answer = self._read(_STATUS, {"runId": run_id})["runOrError"]
         if answer["__typename"] != "Run":
             raise TransientError(f"run {run_id}: {answer.get('message', answer['__typename'])}")
         tags = {tag["key"]: tag["value"] for tag in answer["tags"]}
@@ -186,7 +187,7 @@ class DagsterClient:
         return str(answer["status"]), run_id
 
     def _reason(self, run_id: str, status: str) -> str:
-        answer = self._ask(_REASONS, {"runId": run_id})["runOrError"]
+        answer = self._read(_REASONS, {"runId": run_id})["runOrError"]
         events = answer.get("eventConnection", {}).get("events", [])
         steps = [
             f"{event['stepKey']}: {_last_line(event['error']['message'])}"
@@ -195,6 +196,20 @@ class DagsterClient:
         ]
         runs = [str(e["message"]) for e in events if e["__typename"] == "RunFailureEvent"]
         return "; ".join(steps or runs) or status
+
+    def _read(self, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Ask a question, again for a while where no answer comes: questions change nothing.
+
+        Connections of the web server that died with PostgreSQL fail once each.
+        """
+        patience = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                return self._ask(query, variables)
+            except (TransientError, PermanentError):
+                if time.monotonic() > patience:
+                    raise
+                time.sleep(1)
 
     def _ask(self, query: str, variables: Mapping[str, Any]) -> dict[str, Any]:
         request = urllib.request.Request(

@@ -145,7 +145,8 @@ def _format_once(java: list[str], properties: Path, folder: Path) -> None:
         cluster_id.write_text(urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
     tool = [*java, "kafka.tools.StorageTool", "format", "--ignore-formatted"]
     done = subprocess.run(
-        [*tool, "-t", cluster_id.read_text(), "-c", str(properties)],
+        # With "=", because one id in 64 begins with a dash and would be read as an option.
+        [*tool, f"--cluster-id={cluster_id.read_text()}", "-c", str(properties)],
         capture_output=True,
         text=True,
         check=False,
