@@ -64,6 +64,9 @@ def read_receipt(text: str, secret: bytes) -> Receipt | None:
         signed = urlsafe_b64decode(text + "=" * (-len(text) % 4))
     except ValueError:
         return None
+    # The last character has unused bits: only the spelling that was written is the receipt.
+    if urlsafe_b64encode(signed).rstrip(b"=").decode() != text:
+        return None
     place, signature = signed[: _PLACE.size], signed[_PLACE.size :]
     if len(place) < _PLACE.size or not hmac.compare_digest(signature, _sign(place, secret)):
         return None
