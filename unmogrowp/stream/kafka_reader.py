@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError, OffsetOutOfRangeError
+from kafka.errors import KafkaError, OffsetOutOfRangeError, UnknownTopicOrPartitionError
 
 from unmogrowp.contracts.topics import MAX_MESSAGE_BYTES
 from unmogrowp.errors import SinkUnavailable, StreamGap
@@ -72,6 +72,9 @@ class KafkaReader:
                 partitions += [TopicPartition(topic, number) for number in sorted(found)]
             begins = consumer.beginning_offsets(partitions, timeout_ms=self._timeout_ms)
             ends = consumer.end_offsets(partitions, timeout_ms=self._timeout_ms)
+        except UnknownTopicOrPartitionError as error:
+            self.close()
+            raise SinkUnavailable(f"there is no topic of {', '.join(topics)}: {error}") from error
         except (KafkaError, OSError, ValueError) as error:
             self.close()
             raise SinkUnavailable(f"Kafka cannot be asked for offsets: {error}") from error
