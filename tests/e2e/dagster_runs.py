@@ -35,7 +35,10 @@ _RUN = "query($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
 _RUN_EVENTS = """
     query($id: ID!) { runOrError(runId: $id) { ... on Run {
         eventConnection { events {
-            __typename ... on MessageEvent { message } } } } } }"""
+            __typename
+            ... on MessageEvent { message }
+            ... on ExecutionStepFailureEvent { error { message cause { message } } }
+        } } } } }"""
 _RUNS = """
     query($filter: RunsFilter!) { runsOrError(filter: $filter, limit: 20) {
         ... on Runs { results { runId jobName } } } }"""
@@ -101,7 +104,16 @@ def materialize(platform: Platform, assets: list[list[str]], day: date) -> tuple
 def run_events(platform: Platform, run_id: str) -> list[tuple[str, str]]:
     """Return type and message of everything a run reported."""
     run = platform.graphql(_RUN_EVENTS, id=run_id)["runOrError"]
-    return [(e["__typename"], e.get("message", "")) for e in run["eventConnection"]["events"]]
+    found = []
+    for event in run["eventConnection"]["events"]:
+        error = event.get("error") or {}
+        reasons = [
+            event.get("message"),
+            error.get("message"),
+            (error.get("cause") or {}).get("message"),
+        ]
+        found.append((event["__typename"], "\n".join(reason for reason in reasons if reason)))
+    return found
 
 
 def runs_under_way(platform: Platform, job: str) -> list[str]:

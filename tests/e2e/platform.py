@@ -238,12 +238,18 @@ class Platform:
     # Dagster -------------------------------------------------------------------------------
 
     def graphql(self, query: str, **variables: Any) -> dict[str, Any]:
-        """Ask Dagster's API the way its own pages do."""
-        answer = requests.post(
-            f"{self.dagster_url}/graphql",
-            json={"query": query, "variables": variables},
-            timeout=30,
-        )
+        """Ask Dagster's API the way its own pages do.
+
+        Each of its connections that died with PostgreSQL costs one answer 500.
+        """
+        for _ in range(4):
+            answer = requests.post(
+                f"{self.dagster_url}/graphql",
+                json={"query": query, "variables": variables},
+                timeout=30,
+            )
+            if answer.status_code != 500:
+                break
         answer.raise_for_status()
         body = answer.json()
         assert "errors" not in body, body["errors"]
