@@ -21,7 +21,9 @@ DAY_COLUMNS = {
 }
 # What one materialisation writes together.
 CLEAN = [["clean", name] for name in ("events", "touches", "failed", "duplicates")]
-MARTS = [["mart", name] for name in ("installs", "attribution_candidates", "attributed_installs")]
+# Installs and what is decided from them are two steps: Dagster 1.13 refuses one backfill over both.
+INSTALLS = [["mart", "installs"]]
+ATTRIBUTION = [["mart", "attribution_candidates"], ["mart", "attributed_installs"]]
 Hashes = dict[tuple[str, date], str]
 
 
@@ -90,8 +92,11 @@ def test_a_backfill_of_past_days_changes_nothing(platform: Platform, played: Pla
     before = hashes(platform)
     installed = sorted(day for table, day in before if table == "mart.installs")
     received = sorted(day for table, day in before if table == "clean.events")
-    ended = dagster_runs.backfill(platform, (CLEAN, received), (MARTS, installed[-4:-1]))
-    assert ended == ["COMPLETED_SUCCESS", "COMPLETED_SUCCESS"]
+    days = installed[-4:-1]
+    ended = dagster_runs.backfill(
+        platform, (CLEAN, received), (INSTALLS, days), (ATTRIBUTION, days)
+    )
+    assert ended == ["COMPLETED_SUCCESS"] * 3
     after = hashes(platform)
     assert changed(before, after) == set()
 
