@@ -8,12 +8,14 @@ from typing import Any
 
 import dagster as dg
 
-from assets.attribution import RULESETS
-from unmogrowp.audits.model import CompleteThrough, Mode, ReconciliationReport
+from assets.locking import PipelineLock
+from assets.rulesets import RulesetBook
+from unmogrowp.audits.model import Amount, CompleteThrough, Mode, ReconciliationReport
 from unmogrowp.audits.reconcile import reconcile
 from unmogrowp.audits.report import RenderedReport, latest_quality, render
 from unmogrowp.clock import Clock
 from unmogrowp.errors import AuditFailed
+from unmogrowp.rulesets.assignment import decided_spans
 from unmogrowp.warehouse.client import Warehouse
 
 
@@ -36,22 +38,29 @@ def audit_span(
     warehouse: Warehouse,
     clock: Clock,
     folder: ReportFolder,
+    pipeline_lock: PipelineLock,
+    rulesets: RulesetBook,
     *,
     audit_id: str,
     received_from_ms: int,
     received_before_ms: int,
     mode: Mode,
 ) -> Audit:
-    """Reconcile everything received in a span and render what was found."""
-    report = reconcile(
-        warehouse,
-        received_from_ms,
-        received_before_ms,
-        audit_id,
-        clock.now_ms(),
-        mode=mode,
-        ruleset_ids=[ruleset.ruleset_id for ruleset in RULESETS],
-    )
+    """Reconcile everything received in a span and render what was found.
+
+    Both sides of an identity are counted under the lock of the writers: a day whose installs are
+    published and whose decisions are about to be would show a difference that is none.
+    """
+    with pipeline_lock.held(f"audit {audit_id}"):
+        report = reconcile(
+            warehouse,
+            received_from_ms,
+            received_before_ms,
+            audit_id,
+            clock.now_ms(),
+            mode=mode,
+            decided=decided_spans(rulesets.read()),
+        )
     return Audit(report, render(report, folder.path, latest_quality(warehouse)))
 
 
@@ -84,10 +93,11 @@ def raise_if_open(audit: Audit) -> None:
 
 
 def _identities(report: ReconciliationReport) -> str:
-    counts: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+    counts: dict[str, list[Amount]] = defaultdict(lambda: [0, 0, 0, 0])
     for one in report.comparisons:
         row = counts[f"{one.identity.value} ({one.scope})" if one.scope else one.identity.value]
-        for index, value in enumerate((1, one.left, one.right, abs(one.difference))):
+        amounts: tuple[Amount, ...] = (1, one.left, one.right, one.distance)
+        for index, value in enumerate(amounts):
             row[index] += value
     lines = ["| identity | comparisons | left | right | differences |", "|---|--:|--:|--:|--:|"]
     lines += [

@@ -6,7 +6,9 @@ import dagster as dg
 
 from assets.auditing import ReportFolder, audit_metadata, audit_span, raise_if_open
 from assets.failures import RETRY_POLICY, permanent_failures
+from assets.locking import PipelineLock
 from assets.partitions import day_of
+from assets.rulesets import RulesetBook
 from assets.tables import asset_key, table_spec
 from unmogrowp.audits.model import DAY_MS, Mode
 from unmogrowp.clock import Clock
@@ -51,6 +53,8 @@ def reconciliation(
     warehouse: dg.ResourceParam[Warehouse],
     clock: dg.ResourceParam[Clock],
     report_folder: dg.ResourceParam[ReportFolder],
+    pipeline_lock: dg.ResourceParam[PipelineLock],
+    rulesets: dg.ResourceParam[RulesetBook],
 ) -> Iterator[dg.MaterializeResult[None]]:
     """Audit one day of receipt; differences fail the run after they are written down."""
     day = day_of(context.partition_key)
@@ -59,6 +63,8 @@ def reconciliation(
         warehouse,
         clock,
         report_folder,
+        pipeline_lock,
+        rulesets,
         audit_id=f"day-{day.isoformat()}-{context.run.run_id[:8]}",
         received_from_ms=start_ms,
         received_before_ms=start_ms + DAY_MS,

@@ -6,15 +6,15 @@ from datetime import date
 import dagster as dg
 
 from assets.checks.runner import QualityRunner
-from assets.failures import RETRY_POLICY, permanent_failures
+from assets.failures import RETRY_POLICY
 from assets.locking import PipelineLock
-from assets.partitions import day_of
-from assets.publishing import Recorder, partition_metadata, reported
-from assets.tables import asset_key, table_spec
-from unmogrowp.attribution.build import Built, build_installs_day
+from assets.publishing import Recorder, published_days, reported
+from assets.tables import table_spec
+from unmogrowp.attribution.build import build_installs_day
 from unmogrowp.clock import Clock
 from unmogrowp.landing.ranges import Ledger
 from unmogrowp.warehouse.client import Warehouse
+from unmogrowp.warehouse.day_build import Built
 
 INSTALLS = "mart.installs"
 
@@ -63,13 +63,8 @@ def installs(
 ) -> Iterator[dg.AssetCheckEvaluation | dg.MaterializeResult[None]]:
     """Build each selected day from clean.events, check it, then replace it in one step."""
     quality.warm_up()
-    with permanent_failures(context):
-        for key in context.partition_keys:
-            with pipeline_lock.held("installs"):
-                built = yield from publish_installs(warehouse, quality, clock, day_of(key))
-            context.add_asset_metadata(
-                partition_metadata(built.row_counts[INSTALLS], built.watermark),
-                asset_key=asset_key(INSTALLS),
-                partition_key=key,
-            )
-    yield dg.MaterializeResult(asset_key=asset_key(INSTALLS))
+
+    def publish(day: date) -> Generator[dg.AssetCheckEvaluation, None, list[Built]]:
+        return [(yield from publish_installs(warehouse, quality, clock, day))]
+
+    yield from published_days(context, pipeline_lock, "installs", (INSTALLS,), publish)

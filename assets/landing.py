@@ -52,6 +52,8 @@ class LandingTools:
     options: LandingOptions = field(default_factory=LandingOptions)
     after_publish: tuple[AfterPublish, ...] = ()
     run_id: str = ""
+    # Called besides `after_publish` with what a rebuild changes; landing only ever adds rows.
+    after_rebuild: tuple[AfterPublish, ...] = ()
 
     def lander(self, verify_lock: Callable[[], None]) -> Lander:
         """Return a lander that checks before each write that the lock is still held."""
@@ -71,7 +73,7 @@ class LandingTools:
             self.warehouse,
             self.clock,
             self.options,
-            self.after_publish,
+            (*self.after_publish, *self.after_rebuild),
             audit=audit,
             verify_lock=verify_lock,
         )

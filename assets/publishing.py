@@ -1,18 +1,47 @@
 """What every build of a partition reports: checks passed or not, rows, and how far it had read."""
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import dagster as dg
 
 from assets.checks.evaluations import evaluations
 from assets.checks.runner import QualityRunner, TableReport
+from assets.failures import permanent_failures
+from assets.locking import PipelineLock
+from assets.partitions import day_of
 from assets.tables import asset_key
-from unmogrowp.attribution.build import Built
 from unmogrowp.errors import AuditFailed
 from unmogrowp.warehouse.quality import QualityResult
+
+
+class Built(Protocol):
+    """What every build of a day says about itself."""
+
+    @property
+    def day(self) -> date:
+        """UTC day that was built."""
+        ...
+
+    @property
+    def watermark(self) -> int:
+        """Highest landing_seq it had read."""
+        ...
+
+    @property
+    def checks(self) -> tuple[QualityResult, ...]:
+        """What its contract checks found."""
+        ...
+
+    @property
+    def row_counts(self) -> Mapping[str, int]:
+        """Rows of each published partition, by table."""
+        ...
+
+
+AnyBuilt = TypeVar("AnyBuilt", bound=Built | None)
 
 
 @dataclass(slots=True)
@@ -48,9 +77,12 @@ class Recorder:
 
 
 def reported(
-    recorder: Recorder, build: Callable[[], Built]
-) -> Generator[dg.AssetCheckEvaluation, None, Built]:
-    """Run a build and yield what its checks said, also where they refused it."""
+    recorder: Recorder, build: Callable[[], AnyBuilt]
+) -> Generator[dg.AssetCheckEvaluation, None, AnyBuilt]:
+    """Run a build and yield what its checks said, also where they refused it.
+
+    A build that had nothing to do gives None, and nothing is said.
+    """
     try:
         built = build()
     except AuditFailed as error:
@@ -59,9 +91,43 @@ def reported(
         )
         yield from recorder.drain()
         raise
-    recorder.record(built.checks)
+    if built is not None:
+        recorder.record(built.checks)
     yield from recorder.drain()
     return built
+
+
+Publish = Callable[[date], Generator[dg.AssetCheckEvaluation, None, Sequence[Built]]]
+
+
+def published_days(
+    context: dg.AssetExecutionContext,
+    pipeline_lock: PipelineLock,
+    purpose: str,
+    tables: Sequence[str],
+    publish: Publish,
+) -> Iterator[dg.AssetCheckEvaluation | dg.MaterializeResult[None]]:
+    """Publish each selected day under the lock, then materialize the tables.
+
+    A day for which `publish` had nothing to do has no metadata.
+    """
+    with permanent_failures(context):
+        for key in context.partition_keys:
+            with pipeline_lock.held(purpose):
+                builds = yield from publish(day_of(key))
+            if not builds:
+                continue
+            for table in tables:
+                context.add_asset_metadata(
+                    partition_metadata(
+                        sum(built.row_counts.get(table, 0) for built in builds),
+                        min(built.watermark for built in builds),
+                    ),
+                    asset_key=asset_key(table),
+                    partition_key=key,
+                )
+    for table in tables:
+        yield dg.MaterializeResult(asset_key=asset_key(table))
 
 
 def partition_metadata(row_count: int, watermark: int) -> dict[str, Any]:

@@ -1,37 +1,40 @@
-"""Attribution against the bare SQL that writes the same rows, and a day against its history.
+"""Attribution against the bare SQL that writes the same rows, a day against its history, growth.
 
     python -m benchmarks.attribution                       1 M touches x 100 k installs
-    python -m benchmarks.attribution --touches 10000000 --installs 1000000
+    python -m benchmarks.attribution --touches 3000000 --installs 300000
+    python -m benchmarks.attribution --growth [--plot FILE]    1, 3 and 10 M touches
 
-The subject is what runs every day: staging, contract checks, publish, ruleset as data, buckets.
-The floor is one plain statement per table, written for one ruleset, straight into its target.
-Before anything is timed the content of both is compared: a floor that wrote other rows would be
-no floor.
+The subject is what runs every day: ruleset as data, all ids, buckets, staging, contract checks,
+publish. The floor is plain SQL written for one ruleset and this one market, straight into its
+tables. Before anything is timed the content of both is compared: a floor that wrote other rows
+would be no floor. Seconds are those of the processor: other work on the machine lengthens a wall
+clock, and less so what the work costs.
 """
 
 import sys
 import tempfile
 import time
-from datetime import date
 from pathlib import Path
 
+from benchmarks.attribution_growth import measure_growth
+from benchmarks.attribution_market import DAY, forget_peak, peak_mib, sql, write_market
 from benchmarks.harness import Comparison, arguments, in_turns, machine, report
 from unmogrowp.attribution.build import (
-    CANDIDATES,
     DECISIONS,
     build_attribution_day,
     build_installs_day,
-    ruleset_params,
 )
+from unmogrowp.attribution.candidates import CANDIDATES
+from unmogrowp.attribution.primary import standing_params
+from unmogrowp.attribution.ruleset_params import ruleset_params
 from unmogrowp.clock import SystemClock
 from unmogrowp.rulesets import OURS
 from unmogrowp.warehouse import named_queries
 from unmogrowp.warehouse.client import Warehouse
-from unmogrowp.warehouse.content_hash import content_hash
+from unmogrowp.warehouse.content_hash import ContentHash, content_hash, hash_expression
 from unmogrowp.warehouse.migrator import Migrator
 
-SQL = Path(__file__).parent / "sql"
-DAY = date(2026, 3, 10)
+VERSIONS = "mart.decision_versions"
 HISTORY_DAYS = 90
 
 
@@ -41,7 +44,11 @@ def main() -> int:
     parser.add_argument("--touches", type=int, default=1_000_000)
     parser.add_argument("--installs", type=int, default=100_000)
     parser.add_argument("--devices", type=int, default=5_000, help="new devices a day (history)")
+    parser.add_argument("--growth", action="store_true", help="cost against rows instead")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="draw the growth into FILE")
     options = parser.parse_args()
+    if options.growth:
+        return measure_growth(options.seed, options.runs, options.plot, options.json, _say)
     with tempfile.TemporaryDirectory(prefix="unmogrowp-bench-") as folder:
         warehouse = Warehouse.embedded(folder)
         Migrator(warehouse).up()
@@ -58,57 +65,76 @@ def main() -> int:
 def _against_bare_sql(
     warehouse: Warehouse, installs: int, touches: int, seed: int, runs: int
 ) -> Comparison:
-    params = {"day": DAY, "seed": seed, "installs": installs, "touches": touches}
     _say(f"generating {touches:,} touches and {installs:,} installs")
-    warehouse.execute(_sql("market_installs"), params)
-    warehouse.execute(_sql("market_touches"), params)
+    write_market(warehouse, touches, installs, seed)
     warehouse.execute("CREATE DATABASE IF NOT EXISTS floor")
-    warehouse.execute(f"CREATE TABLE floor.candidates AS {CANDIDATES}")
-    warehouse.execute(f"CREATE TABLE floor.decisions AS {DECISIONS}")
-    # The decisions are one statement in the subject too; the floor runs it without buckets.
-    decide = named_queries.load("mart/attributed_installs").replace(
-        "staging.{candidates:Identifier}", "floor.candidates"
+    warehouse.execute(sql("floor_matched_table"))
+    tables = {"candidates": CANDIDATES, "decisions": DECISIONS, "versions": VERSIONS}
+    for name, table in tables.items():
+        warehouse.execute(f"CREATE TABLE floor.{name} AS {table}")
+    # The decisions are one statement in the subject too; the floor runs it without buckets, and
+    # reads installs where they are.
+    decide = (
+        named_queries.load("mart/attributed_installs")
+        .replace("staging.{candidates:Identifier}", "floor.candidates")
+        .replace(
+            "staging.{subjects:Identifier}", f"({named_queries.load('mart/install_subjects')})"
+        )
     )
-    rules = {**ruleset_params(OURS), "day": DAY, "buckets": 1, "bucket": 0}
+    rules = {
+        **ruleset_params(OURS),
+        **standing_params((), OURS.ruleset_id, DAY),
+        "day": DAY,
+        "buckets": 1,
+        "bucket": 0,
+    }
     peaks = {"subject": 0, "floor": 0}
 
     def subject(_run: int) -> float:
-        _forget_peak()
-        began = time.perf_counter()
+        # As on the first build of a day, when every decision is reported for the first time.
+        warehouse.execute(f"TRUNCATE TABLE {VERSIONS}")
+        forget_peak()
+        began = time.process_time()
         build_attribution_day(warehouse, OURS, DAY, 1, SystemClock())
-        spent = time.perf_counter() - began
-        peaks["subject"] = max(peaks["subject"], _peak_mib())
+        spent = time.process_time() - began
+        peaks["subject"] = max(peaks["subject"], peak_mib())
         return spent
 
     def floor(_run: int) -> float:
-        for table in ("floor.candidates", "floor.decisions"):
-            warehouse.execute(f"TRUNCATE TABLE {table}")
-        _forget_peak()
-        began = time.perf_counter()
-        warehouse.execute(_sql("floor_candidates"), {"day": DAY})
+        for name in ("matched", *tables):
+            warehouse.execute(f"TRUNCATE TABLE floor.{name}")
+        forget_peak()
+        began = time.process_time()
+        warehouse.execute(sql("floor_matched"), {"day": DAY})
+        warehouse.execute(sql("floor_candidates"))
         warehouse.execute(f"INSERT INTO floor.decisions {decide}", rules)
-        spent = time.perf_counter() - began
-        peaks["floor"] = max(peaks["floor"], _peak_mib())
+        warehouse.execute(sql("floor_versions"))
+        spent = time.process_time() - began
+        peaks["floor"] = max(peaks["floor"], peak_mib())
         return spent
 
     subject(0)
     floor(0)
-    for table, other in ((CANDIDATES, "floor.candidates"), (DECISIONS, "floor.decisions")):
-        ours, theirs = content_hash(warehouse, table), content_hash(warehouse, other)
+    for name, table in tables.items():
+        ours, theirs = (_content(warehouse, one) for one in (table, f"floor.{name}"))
         if ours != theirs:
-            raise SystemExit(f"the floor wrote other rows: {table} {ours}, {other} {theirs}")
+            raise SystemExit(f"the floor wrote other rows: {table} {ours}, floor.{name} {theirs}")
     rows = content_hash(warehouse, CANDIDATES).row_count
+    suspected = warehouse.scalar(
+        "SELECT countIf(notEmpty(fraud_verdicts)) FROM mart.attribution_candidates"
+    )
     comparison = Comparison(
         name="attribution",
         subject="build of a day, staged, checked and published",
         floor="bare SQL that writes the same rows",
-        unit="seconds",
+        unit="CPU seconds",
         is_higher_better=False,
     )
     in_turns(comparison, subject, floor, runs, _say)
     comparison.note = (
-        f"{touches:,} touches, {installs:,} installs, {rows:,} candidates; peak of the process"
-        f" {peaks['subject']:,} MiB against {peaks['floor']:,} MiB"
+        f"{touches:,} touches, {installs:,} installs, {rows:,} candidates, {suspected:,} of them"
+        f" with fraud verdicts; peak of the process {peaks['subject']:,} MiB against"
+        f" {peaks['floor']:,} MiB"
     )
     return comparison
 
@@ -118,15 +144,15 @@ def _day_against_history(warehouse: Warehouse, devices: int, seed: int, runs: in
     _say(f"generating {HISTORY_DAYS} days of {devices:,} new devices each")
     warehouse.execute("CREATE TABLE floor.history AS clean.events")
     warehouse.execute(
-        _sql("history_events"),
+        sql("history_events"),
         {"day": DAY, "seed": seed, "devices": devices, "days": HISTORY_DAYS},
     )
     warehouse.execute("OPTIMIZE TABLE clean.events FINAL")
 
     def build() -> float:
-        began = time.perf_counter()
+        began = time.process_time()
         build_installs_day(warehouse, DAY, 1, SystemClock())
-        return time.perf_counter() - began
+        return time.process_time() - began
 
     def with_history(_run: int) -> float:
         return build()
@@ -147,7 +173,7 @@ def _day_against_history(warehouse: Warehouse, devices: int, seed: int, runs: in
         name="one more day",
         subject=f"installs of a day on top of {HISTORY_DAYS} days",
         floor="the same day without history",
-        unit="seconds",
+        unit="CPU seconds",
         is_higher_better=False,
     )
     in_turns(comparison, with_history, without_history, runs, _say)
@@ -157,24 +183,15 @@ def _day_against_history(warehouse: Warehouse, devices: int, seed: int, runs: in
     return comparison
 
 
-def _sql(name: str) -> str:
-    return (SQL / f"{name}.sql").read_text(encoding="utf-8")
+def _content(warehouse: Warehouse, table: str) -> ContentHash:
+    """Hash a table without the instants at which its rows were written."""
+    terms = hash_expression(warehouse, table).replace("`known_from`", "0")
+    count, checksum = warehouse.rows(f"SELECT count(), {terms} FROM {table}")[0]  # noqa: S608
+    return ContentHash(int(count), int(checksum))
 
 
 def _say(line: str) -> None:
     sys.stderr.write(f"{line}\n")
-
-
-def _forget_peak() -> None:
-    """Ask the kernel to measure the peak of resident memory from now on."""
-    Path("/proc/self/clear_refs").write_text("5")
-
-
-def _peak_mib() -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) // 1024
-    return 0
 
 
 if __name__ == "__main__":

@@ -18,11 +18,14 @@ import tempfile
 import time
 import urllib.request
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
+
+import psutil
 
 from benchmarks.harness import Comparison, arguments, in_turns, machine, report
 from local_stack.kafka import running_kafka
@@ -107,8 +110,13 @@ def load(url: str, bodies: Path, key: str, *, connections: int, seconds: int) ->
 
 
 @contextmanager
-def processes(commands: list[list[str]], environment: dict[str, str], url: str) -> Iterator[None]:
-    """Run processes until the end of the block; wait until `url` answers."""
+def processes(
+    commands: list[list[str]], environment: dict[str, str], url: str
+) -> Iterator[Callable[[], float]]:
+    """Run processes until the end of the block; wait until `url` answers.
+
+    Gives a function that returns the CPU seconds they and their children have taken so far.
+    """
     started = [
         subprocess.Popen(command, env={**os.environ, **environment}, start_new_session=True)
         for command in commands
@@ -124,7 +132,9 @@ def processes(commands: list[list[str]], environment: dict[str, str], url: str) 
                 time.sleep(0.1)
         else:
             raise ConfigurationError(f"nothing answers at {url}")
-        yield
+        parents = [psutil.Process(one.pid) for one in started]
+        members = [*parents, *(child for parent in parents for child in parent.children())]
+        yield lambda: sum(sum(one.cpu_times()[:2]) for one in members)
     finally:
         for one in started:
             one.send_signal(signal.SIGTERM)
@@ -158,12 +168,15 @@ def main() -> int:
             "UNMOGROWP_COLLECTOR__WORKERS": str(WORKERS),
         }
         url, floor_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{floor_port}"
-        stack.enter_context(
+        cpu_of = {}
+        cpu_of[url] = stack.enter_context(
             processes([[sys.executable, "-m", "ingest_api"]], environment, f"{url}/v1/health/ready")
         )
         floor_command = [sys.executable, "-m", "benchmarks.collector_floor"]
         floor_command += ["--bootstrap", bootstrap, "--port", str(floor_port)]
-        stack.enter_context(processes([floor_command] * WORKERS, environment, floor_url))
+        cpu_of[floor_url] = stack.enter_context(
+            processes([floor_command] * WORKERS, environment, floor_url)
+        )
         comparisons = []
         for name, path, events, count, connections in (
             ("batch", "/v1/batch", BATCH, 400, 64),
@@ -175,6 +188,7 @@ def main() -> int:
             bodies = folder / f"{name}.bodies"
             size = write_bodies(bodies, chosen.seed, count=count, events=events)
             p99: dict[str, list[float]] = {url: [], floor_url: []}
+            cpu: dict[str, list[float]] = {url: [], floor_url: []}
 
             def measure(
                 base: str,
@@ -184,16 +198,21 @@ def main() -> int:
                 connections: int = connections,
                 events: int = events,
                 p99: dict[str, list[float]] = p99,
+                cpu: dict[str, list[float]] = cpu,
             ) -> float:
+                before = cpu_of[base]()
                 figures = load(
                     base + path, bodies, key, connections=connections, seconds=chosen.seconds
                 )
                 p99[base].append(figures["p99_us"] / 1000)
+                cpu[base].append((cpu_of[base]() - before) * 1e6 / figures["requests"])
                 return figures["requests"] * events / figures["duration_us"] * 1e6
 
             for base in (url, floor_url):
                 measure(base, -1)  # warm up: connections, caches, the broker's log segment
-            p99[url].clear()
+            for values in (p99, cpu):
+                values[url].clear()
+                values[floor_url].clear()
             comparison = in_turns(
                 Comparison(
                     name=f"{name}, {connections} connections, {size:.0f} bytes an event",
@@ -206,8 +225,10 @@ def main() -> int:
                 chosen.runs,
                 lambda line: print(line, file=sys.stderr),
             )
-            p99_ms = sorted(p99[url])
-            comparison.note = f"p99 {p99_ms[len(p99_ms) // 2]:.0f} ms"
+            comparison.note = (
+                f"p99 {median(p99[url]):.0f} ms; CPU a request {median(cpu[url]):.0f} µs "
+                f"against {median(cpu[floor_url]):.0f} µs"
+            )
             comparisons.append(comparison)
         versions = ("uvicorn", "uvloop", "httptools", "msgspec", "kafka-python", "lz4", "crc32c")
         report(comparisons, machine(versions), chosen.json)

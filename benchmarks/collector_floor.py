@@ -6,11 +6,12 @@ authenticating, judging, redacting and counting cost.
 
 import argparse
 import asyncio
+import sys
 from typing import Any
 
 import uvicorn
 
-from ingest_api.worker import BACKLOG, die_with_parent, listening_socket
+from ingest_api.worker import BACKLOG, SWITCH_SECONDS, die_with_parent, listening_socket
 from unmogrowp.contracts.topics import Topic
 from unmogrowp.stream.kafka_connection import KafkaConnection
 from unmogrowp.stream.kafka_producer import KafkaStreamProducer
@@ -63,6 +64,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     arguments = parser.parse_args()
     die_with_parent()
+    sys.setswitchinterval(SWITCH_SECONDS)
     producer = KafkaStreamProducer(KafkaConnection(arguments.bootstrap), [TOPIC])
     producer.wait_until_ready(30)
     config = uvicorn.Config(

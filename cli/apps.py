@@ -1,6 +1,5 @@
 """`unmogrowp app` and `unmogrowp key`: who may send; collectors know within 5 seconds."""
 
-import getpass
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,11 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.orm import Session
 
+from cli.control import actor, control_session, require_postgres
 from unmogrowp.clock import SystemClock, utc
 from unmogrowp.control import apps
-from unmogrowp.control.database import build_engine, session
 from unmogrowp.control.key_hash import ensure_pepper
-from unmogrowp.errors import ConfigurationError
 from unmogrowp.settings import load_settings
 
 app_commands = typer.Typer(no_args_is_help=True, help="Apps: create, list, disable, enable.")
@@ -40,21 +38,14 @@ def register(app: typer.Typer) -> None:
 @contextmanager
 def _control() -> Iterator[tuple[Session, apps.Actor]]:
     settings = load_settings()
-    if not settings.postgres.url:
-        raise ConfigurationError(
-            "no PostgreSQL is known: `unmogrowp up`, or set UNMOGROWP_POSTGRES__URL"
-        )
-    engine = build_engine(settings.postgres.url, settings.postgres.password.get_secret_value())
-    actor = apps.Actor(
-        name=f"{getpass.getuser()} (command line)",
+    require_postgres(settings)
+    by = apps.Actor(
+        name=actor(),
         now=utc(SystemClock().now_ms()),
         pepper=ensure_pepper(settings.home / "secrets"),
     )
-    try:
-        with session(engine) as opened:
-            yield opened, actor
-    finally:
-        engine.dispose()
+    with control_session(settings) as opened:
+        yield opened, by
 
 
 @app_commands.command(
@@ -71,10 +62,10 @@ def create_app(
     as_json: AsJson = False,
 ) -> None:
     """Create an app; its write key is shown once."""
-    with _control() as (opened, actor):
+    with _control() as (opened, by):
         key = apps.create_app(
             opened,
-            actor,
+            by,
             name,
             bundle_id=bundle_id,
             write_key=write_key,
@@ -104,16 +95,16 @@ def list_apps(as_json: AsJson = False) -> None:
 @app_commands.command("disable", epilog="Example: unmogrowp app disable app_3f0c…")
 def disable_app(app_id: str) -> None:
     """Refuse what the app sends; what was acknowledged is still landed."""
-    with _control() as (opened, actor):
-        apps.disable_app(opened, actor, app_id)
+    with _control() as (opened, by):
+        apps.disable_app(opened, by, app_id)
     print(f"{app_id} is disabled")
 
 
 @app_commands.command("enable", epilog="Example: unmogrowp app enable app_3f0c…")
 def enable_app(app_id: str) -> None:
     """Take requests of a disabled app again."""
-    with _control() as (opened, actor):
-        apps.enable_app(opened, actor, app_id)
+    with _control() as (opened, by):
+        apps.enable_app(opened, by, app_id)
     print(f"{app_id} is active")
 
 
@@ -122,8 +113,8 @@ def create_key(
     app_id: str, write_key: BroughtKey = "", strict: Strict = False, as_json: AsJson = False
 ) -> None:
     """Give an app one more write key; it is shown once."""
-    with _control() as (opened, actor):
-        key = apps.create_key(opened, actor, app_id, write_key=write_key, is_strict=strict)
+    with _control() as (opened, by):
+        key = apps.create_key(opened, by, app_id, write_key=write_key, is_strict=strict)
     _print_key(key, as_json)
 
 
@@ -151,8 +142,8 @@ def list_keys(
 @key_commands.command("revoke", epilog="Example: unmogrowp key revoke key_9ab1…")
 def revoke_key(key_id: str) -> None:
     """Refuse a key for ever; collectors know within 5 seconds."""
-    with _control() as (opened, actor):
-        apps.revoke_key(opened, actor, key_id)
+    with _control() as (opened, by):
+        apps.revoke_key(opened, by, key_id)
     print(f"{key_id} is revoked")
 
 

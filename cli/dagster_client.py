@@ -18,7 +18,7 @@ REPOSITORY = "__repository__"
 FINISHED = frozenset({"SUCCESS", "FAILURE", "CANCELED"})
 _TIMEOUT_S = 30
 _PATIENCE_S = 30.0
-_POLL_S = 0.3
+_POLL_S = 0.2
 # How long the definitions may be away while the code server restarts.
 _RELOAD_S = 60
 

@@ -18,11 +18,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from unmogrowp.audits.identities import PRIMARY
 from unmogrowp.clock import SystemClock
 from unmogrowp.errors import PermanentError
 from unmogrowp.settings import Settings, load_settings
 from unmogrowp.simulator.demo_day import DemoDay, write_demo_day
-from unmogrowp.simulator.send import send_day
+from unmogrowp.simulator.send_demo_day import send_day
 from unmogrowp.warehouse import named_queries
 from unmogrowp.warehouse.client import Warehouse
 
@@ -198,7 +199,7 @@ def _show_audit(console: Console, warehouse: Warehouse) -> bool:
     table = Table("identity", title="Reconciliation of the last audit")
     for column in ("comparisons", "left", "right", "difference"):
         table.add_column(column, justify="right")
-    rows = warehouse.named_rows("audit/last_reconciliation_summary")
+    rows = warehouse.named_rows("audit/last_reconciliation_summary", {"primary": PRIMARY})
     for identity, comparisons, left, right, difference in rows:
         colour = "green" if difference == 0 else "red"
         table.add_row(

@@ -24,7 +24,13 @@ COMMAND_MODULES: dict[str, tuple[str, ...]] = {
     "warehouse": ("migrate", "sql", "landing"),
     "pipeline": ("sync",),
     "demo": ("demo",),
-    "explain": ("explain",),
+    "explain": ("explain", "verify-evidence"),
+    "whatif": ("whatif",),
+    "identity": ("device",),
+    "fraud": ("fraud",),
+    "rulesets": ("ruleset",),
+    "simulate": ("simulate",),
+    "scorecard": ("scorecard",),
 }
 
 

@@ -88,6 +88,7 @@ def _synchronise(settings: Settings, timeout: float, tell: Tell, step: list[int]
             work.land(ends, outcome)
             step[0] = 2
             work.build(outcome)
+            work.share_out(outcome)
             step[0] = 3
             work.audit(min(settings.pipeline.raw_retention_days, MAX_AUDITED_DAYS) * 24, outcome)
         except UnmogrowpError as error:

@@ -13,16 +13,19 @@ from datetime import date
 from typing import Any
 
 from cli.dagster_client import DagsterClient, FinishedRun
+from unmogrowp.attribution.credit_queue import due_credit, has_new_identities
 from unmogrowp.attribution.touched_days import due
 from unmogrowp.errors import PermanentError, TransientError
+from unmogrowp.identity.builds import is_behind
 from unmogrowp.landing.lag import lag
+from unmogrowp.landing.ranges import Ledger
 from unmogrowp.landing.rebuild import due_days as due_clean_days
 from unmogrowp.stream.port import StreamReader
 from unmogrowp.warehouse.client import Warehouse
 
 ATTEMPTS = 3
 DAYS_PER_RUN = 60
-_POLL_S = 0.5
+_POLL_S = 0.3
 _TAGS = {"unmogrowp/by": "sync"}
 
 Ends = Mapping[tuple[str, int], int]
@@ -105,9 +108,20 @@ class Sync:
         failures = []
         remaining = {entry.day for entry in due(self._warehouse)}
         total = max(len(remaining), 1)
+        watermark = Ledger(self._warehouse).watermark()
+        is_stitched = not is_behind(self._warehouse, watermark)
+        has_inherited = False
         while True:
             remaining &= {entry.day for entry in due(self._warehouse)}
-            if not remaining:
+            if not is_stitched and not is_behind(self._warehouse, watermark):
+                # Identities come first in a run and may have touched days of published installs.
+                is_stitched = True
+                remaining = {entry.day for entry in due(self._warehouse)}
+            if not remaining and is_stitched and not has_inherited:
+                # Decisions that came out otherwise touch later days, on which events inherit them.
+                has_inherited = True
+                remaining = {entry.day for entry in due(self._warehouse, ("events",))}
+            if not remaining and is_stitched:
                 return
             self._tell(f"building {len(remaining)} day(s) of the marts", 1 - len(remaining) / total)
             if self._dagster.in_flight("marts_job"):
@@ -120,6 +134,29 @@ class Sync:
             )
             if run.is_success:
                 outcome.built_days.update(days)
+                remaining -= set(days)
+
+    def share_out(self, outcome: Outcome) -> None:
+        """Share out the credit of every day that is due now."""
+        failures: list[FinishedRun] = []
+        if has_new_identities(self._warehouse):
+            # Which days that concerns, the run finds out; it builds what is due meanwhile.
+            while self._dagster.in_flight("credit_job"):
+                self._pause("credit")
+            self._attempt("credit_job", {}, outcome, failures)
+        remaining = {day for day, _ in due_credit(self._warehouse)}
+        total = max(len(remaining), 1)
+        while remaining := remaining & {day for day, _ in due_credit(self._warehouse)}:
+            self._tell(f"sharing out {len(remaining)} day(s)", 1 - len(remaining) / total)
+            if self._dagster.in_flight("credit_job"):
+                self._pause("credit")
+                continue
+            days = sorted(remaining)[:DAYS_PER_RUN]
+            config = {"days": [day.isoformat() for day in days]}
+            run = self._attempt(
+                "credit_job", {"ops": {"build_due_credit": {"config": config}}}, outcome, failures
+            )
+            if run.is_success:
                 remaining -= set(days)
 
     def audit(self, lookback_hours: int, outcome: Outcome) -> None:

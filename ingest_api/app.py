@@ -6,16 +6,21 @@ import logging
 import os
 import uuid
 from collections.abc import AsyncIterator
+from hashlib import blake2b
 from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
-from ingest_api.answers import send_refusal
+from ingest_api.answers import refusal
+from ingest_api.asgi import answer_request
+from ingest_api.authentication import Authenticator
 from ingest_api.delivery import Delivery
 from ingest_api.intake import Intake
 from ingest_api.keys import KeyRefresher, KeyRing
+from ingest_api.leases import Ask, Leases
 from ingest_api.options import CollectorOptions
+from ingest_api.rates import Rates
 from ingest_api.reports import Reporter
 from ingest_api.routes import ROUTES
 from ingest_api.statistics import Statistics
@@ -35,13 +40,14 @@ class Collector(FastAPI):
     delivery: Delivery
     reporter: Reporter
     statistics: Statistics
+    leases: Leases | None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer hot routes directly, pass everything else on."""
         if scope["type"] == "http":
             route = ROUTES.get(scope["path"])
             if route is not None:
-                await self.intake(route, scope, receive, send)
+                await answer_request(self.intake, route, scope, receive, send)
                 return
         await super().__call__(scope, receive, send)
 
@@ -53,22 +59,37 @@ def create_app(
     *,
     receipt_secret: bytes,
     refresher: KeyRefresher | None = None,
+    ask_for_tokens: Ask | None = None,
     clock: Clock | None = None,
 ) -> Collector:
-    """Build one worker's application; nothing is shared with another one."""
+    """Build one worker's application; nothing is shared with another one but what it is given.
+
+    Without `ask_for_tokens` the rates are this worker's own.
+    """
     clock = clock or SystemClock()
     statistics = Statistics(options.collector_id, str(uuid.uuid4()), clock.now_ms())
     delivery = Delivery(sink, statistics, options)
     reporter = Reporter(sink, statistics, delivery, options, clock)
+    leases = Leases(ask_for_tokens) if ask_for_tokens is not None else None
+    rates = Rates(
+        options.rates,
+        blake2b(receipt_secret, digest_size=32, person=b"unmogrowp-rate").digest(),
+        want=leases.want if leases else None,
+    )
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         delivery.start()
         watch = asyncio.create_task(_watch_disk(delivery, options), name="disk")
         await reporter.start()
+        if leases is not None:
+            leases.start()
+        await _wait_until_useful(delivery, ring, options.start_wait_seconds)
         yield
         # The server has stopped accepting and answered what it had begun.
         watch.cancel()
+        if leases is not None:
+            await leases.stop()
         await asyncio.to_thread(sink.flush, options.ack_timeout_ms / 1000)
         await asyncio.sleep(0)
         await reporter.stop()
@@ -84,11 +105,12 @@ def create_app(
     app.statistics = statistics
     app.delivery = delivery
     app.reporter = reporter
+    app.leases = leases
     app.intake = Intake(
         options,
         sink,
-        ring,
-        refresher,
+        Authenticator(ring, refresher),
+        rates,
         delivery,
         statistics,
         clock,
@@ -104,7 +126,8 @@ def create_app(
         faults = []
         if not ring.is_loaded:
             faults.append("write keys are not loaded")
-        if not sink.is_ready() or delivery.stalled_ms() > options.stall_ms:
+        is_taking = sink.is_ready() and delivery.is_open
+        if not is_taking or delivery.stalled_ms() > options.stall_ms:
             faults.append("the stream does not take records")
         if delivery.is_disk_low:
             faults.append("the disk is nearly full")
@@ -114,7 +137,7 @@ def create_app(
     @app.get("/v1/projects/{write_key}/settings")
     async def project_settings(write_key: str, request: Request) -> Response:
         if ring.of_key(write_key) is None:
-            return await _unauthorized(options)
+            return _unauthorized(options)
         host = request.headers.get("host", f"{options.collector_id}")
         destination = {"apiKey": write_key, "apiHost": f"{host}/v1"}
         body = {"integrations": {"Segment.io": destination}, "plan": {"track": {}}}
@@ -123,17 +146,24 @@ def create_app(
     return app
 
 
-async def _unauthorized(options: CollectorOptions) -> Response:
+def _unauthorized(options: CollectorOptions) -> Response:
     """Return the one answer to every sender that is not known."""
-    messages: list[dict[str, Any]] = []
-
-    async def collect(message: dict[str, Any]) -> None:
-        messages.append(message)
-
-    await send_refusal(collect, RejectionCode.AUTH_UNKNOWN_KEY, "", options.retry_after_seconds)
-    response = Response(messages[1]["body"], status_code=messages[0]["status"])
-    response.raw_headers = messages[0]["headers"]
+    answer = refusal(RejectionCode.AUTH_UNKNOWN_KEY, "", options.retry_after_seconds)
+    response = Response(answer.body, status_code=answer.status)
+    response.raw_headers = answer.all_headers()
     return response
+
+
+async def _wait_until_useful(delivery: Delivery, ring: KeyRing, seconds: float) -> None:
+    """Wait a little for stream and keys before the first connection is accepted.
+
+    A worker that comes back shares its port with others who can take what it would have to refuse.
+    Where stream or keys stay away, honest answers are better than none.
+    """
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + seconds
+    while not (delivery.is_open and ring.is_loaded) and loop.time() < deadline:
+        await asyncio.sleep(0.02)
 
 
 async def _watch_disk(delivery: Delivery, options: CollectorOptions) -> None:

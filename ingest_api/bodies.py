@@ -26,11 +26,12 @@ class ClientLeft(Exception):
 
 
 async def read_body(
-    receive: Receive, max_bytes: int, on_size: Callable[[int], None]
+    receive: Receive, max_bytes: int, on_size: Callable[[int], bool]
 ) -> tuple[bytes, bool]:
     """Return the body and whether it went on beyond `max_bytes`, where reading stopped.
 
-    `on_size` is told the size so far of a body that arrives in pieces, and may refuse it.
+    `on_size` is told the size so far of a body that arrives in pieces; reading ends where it
+    says no.
 
     Raises:
         ClientLeft: There is nobody to answer.
@@ -50,8 +51,7 @@ async def read_body(
         chunk = message.get("body", b"")
         chunks.append(chunk)
         size += len(chunk)
-        on_size(min(size, max_bytes))
-        if not message.get("more_body", False):
+        if not on_size(min(size, max_bytes)) or not message.get("more_body", False):
             break
     whole = b"".join(chunks)
     return (whole, False) if size <= max_bytes else (whole[:max_bytes], True)

@@ -6,6 +6,7 @@ to the event loop in bunches: one wake-up per record would cost more than the re
 """
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import Callable
@@ -16,15 +17,21 @@ from unmogrowp.contracts.rejections import RejectionCode, RequestRefused
 from unmogrowp.errors import SinkUnavailable
 from unmogrowp.stream.port import Headers, Placement, StreamProducer
 
+logger = logging.getLogger(__name__)
+
 # What one record costs beside its bytes: headers, futures, the producer's bookkeeping.
 OVERHEAD_BYTES = 4096
 SWEEP_SECONDS = 0.25
 
 
+# Told where the record is, or why nobody knows; once, on the event loop.
+OnOutcome = Callable[[Placement | None, RequestRefused | None], None]
+
+
 class _Pending:
     __slots__ = (
-        "answer", "app_id", "arrived", "error", "is_done", "items", "placement", "received_at_ms",
-        "sent_at", "size", "topic",
+        "app_id", "arrived", "error", "is_done", "items", "on_outcome", "placement",
+        "received_at_ms", "sent_at", "size", "topic",
     )  # fmt: skip
 
     def __init__(
@@ -35,7 +42,7 @@ class _Pending:
         received_at_ms: int,
         items: int,
         size: int,
-        answer: "asyncio.Future[Placement]",
+        on_outcome: "OnOutcome | None",
     ) -> None:
         self.arrived = arrived
         self.topic = topic
@@ -43,7 +50,7 @@ class _Pending:
         self.received_at_ms = received_at_ms
         self.items = items
         self.size = size
-        self.answer = answer
+        self.on_outcome = on_outcome
         self.sent_at = time.monotonic()
         self.is_done = False
         self.placement: Placement | None = None
@@ -68,15 +75,25 @@ class Delivery:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._arrivals: deque[_Pending] = deque()
         self._is_woken = False
+        self._is_push_due = False
         self._pending: deque[_Pending] = deque()
         self._sweeper: asyncio.Task[None] | None = None
         self.bytes_in_flight = 0
         self.is_disk_low = False
+        self.is_open = False
 
     def start(self) -> None:
         """Begin on the running loop."""
         self._loop = asyncio.get_running_loop()
         self._sweeper = asyncio.create_task(self._sweep(), name="sweep")
+
+    def open(self) -> None:
+        """Begin to take requests: the stream knows of this boot.
+
+        Requests a killed worker acknowledged before anybody knew of it would be in the archive,
+        and no audit could say why nobody counted them.
+        """
+        self.is_open = True
 
     async def stop(self) -> None:
         """End the sweeper."""
@@ -94,6 +111,8 @@ class Delivery:
             raise RequestRefused(RejectionCode.SINK_BUSY, "too much is waiting for the stream")
         if self.is_disk_low:
             raise RequestRefused(RejectionCode.SINK_DISK, "the disk is nearly full")
+        if not self.is_open:
+            raise RequestRefused(RejectionCode.SINK_UNAVAILABLE, "the collector has not started")
         if self.stalled_ms() > self._options.stall_ms:
             raise RequestRefused(RejectionCode.SINK_UNAVAILABLE, "the stream does not answer")
 
@@ -110,12 +129,13 @@ class Delivery:
         key: bytes | None,
         value: bytes,
         headers: Headers,
+        on_outcome: OnOutcome,
         *,
         app_id: str,
         received_at_ms: int,
         items: int,
-    ) -> "asyncio.Future[Placement]":
-        """Send one record; the future ends with its placement or a `RequestRefused`.
+    ) -> None:
+        """Send one record; `on_outcome` is told within `ack_timeout_ms` what became of it.
 
         Raises:
             RequestRefused: The record was not sent: nothing of it is in the stream.
@@ -123,19 +143,23 @@ class Delivery:
         size = len(value) + OVERHEAD_BYTES
         if self.bytes_in_flight + size > self._budget:
             raise RequestRefused(RejectionCode.SINK_BUSY, "too much is waiting for the stream")
-        loop = self._loop
-        if loop is None:
+        if self._loop is None or not self.is_open:
             raise RequestRefused(RejectionCode.SINK_UNAVAILABLE, "the collector has not started")
-        pending = _Pending(
-            self._arrive, topic, app_id, received_at_ms, items, size, loop.create_future()
-        )
+        pending = _Pending(self._arrive, topic, app_id, received_at_ms, items, size, on_outcome)
         try:
-            self._sink.send(topic, key, value, headers, pending.on_done)
+            self._sink.send(topic, key, value, headers, pending.on_done, waits_for_push=True)
         except SinkUnavailable as error:
             raise RequestRefused(RejectionCode.SINK_UNAVAILABLE, "no stream") from error
+        if not self._is_push_due:
+            # After all requests that have arrived by now: they share batches and one wake-up.
+            self._is_push_due = True
+            self._loop.call_soon(self._push)
         self.bytes_in_flight += size
         self._pending.append(pending)
-        return pending.answer
+
+    def _push(self) -> None:
+        self._is_push_due = False
+        self._sink.push()
 
     def pending_before(self, received_before_ms: int) -> list[tuple[Key, int]]:
         """Return (key, items) of requests received before an instant that have no outcome yet."""
@@ -164,17 +188,12 @@ class Delivery:
             one = arrivals.popleft()
             one.is_done = True
             self.bytes_in_flight -= one.size
-            answer = one.answer
-            if one.placement is not None:
+            placement = one.placement
+            if placement is not None:
                 statistics.count_acknowledged(one.app_id, one.received_at_ms, one.topic, one.items)
-                if not answer.done():
-                    answer.set_result(one.placement)
             else:
                 statistics.count_unknown(one.app_id, one.received_at_ms, one.topic, one.items)
-                if not answer.done():
-                    answer.set_exception(
-                        RequestRefused(RejectionCode.SINK_UNAVAILABLE, "no acknowledgement")
-                    )
+            _tell(one, placement, "no acknowledgement")
 
     async def _sweep(self) -> None:
         timeout = self._options.ack_timeout_ms / 1000
@@ -185,7 +204,18 @@ class Delivery:
             for one in self._pending:
                 if one.sent_at > limit:
                     break
-                if not one.answer.done():
-                    one.answer.set_exception(
-                        RequestRefused(RejectionCode.SINK_UNAVAILABLE, "no acknowledgement in time")
-                    )
+                _tell(one, None, "no acknowledgement in time")
+
+
+def _tell(one: _Pending, placement: Placement | None, otherwise: str) -> None:
+    """Tell the client's side once; the record may have its outcome later than its client."""
+    on_outcome, one.on_outcome = one.on_outcome, None
+    if on_outcome is None:
+        return
+    try:
+        if placement is not None:
+            on_outcome(placement, None)
+        else:
+            on_outcome(None, RequestRefused(RejectionCode.SINK_UNAVAILABLE, otherwise))
+    except Exception:  # one client's fault must not keep the others waiting
+        logger.exception("an outcome could not be told")

@@ -1,4 +1,6 @@
-"""Reports of this worker: every few seconds, at the end, and at once when somebody asks.
+"""Reports of this worker: at its start, every few seconds, at its end, and when somebody asks.
+
+The first one opens the delivery: the stream knows of every boot that acknowledges anything.
 
 Asked over a Unix socket (`POST /report?received_before=<ms>`), the worker waits until every
 request received before that instant has an outcome, so that `sync` leaves no hour out.
@@ -23,6 +25,8 @@ logger = logging.getLogger(__name__)
 
 _TOPIC = str(Topic.COLLECTOR_STATS)
 _POLL_SECONDS = 0.02
+# Between two tries of the first report, while the stream is away.
+_FIRST_POLL_SECONDS = 0.1
 # A worker that idles says so once a minute: a report is also a sign of life.
 _IDLE_SECONDS = 60.0
 
@@ -112,6 +116,7 @@ class Reporter:
             async with asyncio.timeout(max(1.0, deadline - loop.time())):
                 placement = await done
             self._statistics.acknowledge(change, now_ms)
+            self._delivery.open()
             return placement, sequence
 
     async def _run(self) -> None:
@@ -124,8 +129,13 @@ class Reporter:
                     await self.report(0, timeout_s=self._options.ack_timeout_ms / 1000)
                     reported_at = loop.time()
                 except (SinkUnavailable, TimeoutError) as error:
-                    logger.warning("a report was not acknowledged: %s", type(error).__name__)
-            await asyncio.sleep(self._options.stats_interval_seconds)
+                    level = logging.WARNING if self._delivery.is_open else logging.DEBUG
+                    logger.log(level, "a report was not acknowledged: %s", type(error).__name__)
+            await asyncio.sleep(
+                self._options.stats_interval_seconds
+                if self._delivery.is_open
+                else _FIRST_POLL_SECONDS
+            )
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:

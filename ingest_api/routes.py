@@ -1,6 +1,6 @@
 """Paths of the hot routes and what each means."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from unmogrowp.contracts.items import EventType
@@ -17,6 +17,12 @@ class Route:
     topic: str
     event_type: EventType | None = None
     touch_type: TouchType | None = None
+    path_bytes: bytes = field(init=False)
+    dialect_bytes: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path_bytes", self.path.encode())
+        object.__setattr__(self, "dialect_bytes", self.dialect.encode())
 
 
 def _single(event_type: EventType) -> Route:
@@ -58,3 +64,4 @@ ROUTES: dict[str, Route] = {
     )
     for slash in ("", "/")
 }
+ROUTES_BY_BYTES = {path.encode(): route for path, route in ROUTES.items()}

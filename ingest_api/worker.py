@@ -11,8 +11,11 @@ import sys
 import uvicorn
 
 from ingest_api.app import create_app
+from ingest_api.connections import protocol_of
 from ingest_api.keys import KeyRefresher, KeyRing, Snapshot, read_registry
+from ingest_api.leases import Valkey
 from ingest_api.options import CollectorOptions
+from ingest_api.rates import RateLimits
 from unmogrowp.contracts.limits import Limits
 from unmogrowp.contracts.receipts import receipt_secret
 from unmogrowp.contracts.topics import Topic
@@ -25,6 +28,9 @@ from unmogrowp.stream.kafka_producer import KafkaStreamProducer, ProducerOptions
 logger = logging.getLogger(__name__)
 
 BACKLOG = 4096
+# The event loop and Kafka's sender share one interpreter. By default a thread that waits for the
+# other gets its turn after 5 ms, several times for each request to the broker.
+SWITCH_SECONDS = 0.0005
 _PR_SET_PDEATHSIG = 1
 
 
@@ -64,6 +70,12 @@ def options_of(settings: Settings, slot: int) -> CollectorOptions:
         dead_letter_total_daily_bytes=collector.dead_letter_total_daily_bytes // share,
         min_free_disk_bytes=collector.min_free_disk_bytes,
         stats_interval_seconds=collector.stats_interval_seconds,
+        rates=RateLimits(
+            events_per_key=collector.rate_events_per_key,
+            touches_per_app=collector.rate_touches_per_app,
+            strangers_per_address=collector.rate_strangers_per_address,
+            burst_seconds=collector.rate_burst_seconds,
+        ),
         trusted_proxies=frozenset(collector.trusted_proxies),
     )
 
@@ -100,18 +112,22 @@ def run_worker(settings: Settings, slot: int, port: int) -> int:
 
     file = settings.home / "collector" / f"keys-{slot}.json"
     refresher = KeyRefresher(ring, read, file, collector.key_refresh_seconds)
+    valkey = None
+    if settings.redis.url:
+        valkey = Valkey(settings.redis.url, settings.redis.password.get_secret_value())
     app = create_app(
         options_of(settings, slot),
         sink,
         ring,
         receipt_secret=receipt_secret(pepper),
         refresher=refresher,
+        ask_for_tokens=valkey.ask if valkey else None,
     )
     server = uvicorn.Server(
         uvicorn.Config(
             app,
             loop="uvloop",
-            http="httptools",
+            http=protocol_of(app.intake),
             ws="none",
             lifespan="on",
             log_config=None,
@@ -128,6 +144,7 @@ def run_worker(settings: Settings, slot: int, port: int) -> int:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+    sys.setswitchinterval(SWITCH_SECONDS)
     opened = listening_socket(collector.host, port)
     try:
         server.run(sockets=[opened])

@@ -13,6 +13,8 @@ from assets.checks.evaluations import evaluations
 from assets.checks.registry import SUITES
 from assets.checks.runner import QualityRunner, TableReport, describe
 from assets.failures import RETRY_POLICY, permanent_failures
+from assets.locking import PipelineLock
+from assets.rulesets import RulesetBook
 from assets.tables import asset_key
 from unmogrowp.audits.model import HOUR_MS, Mode
 from unmogrowp.clock import Clock, utc
@@ -27,7 +29,16 @@ LANDED_TABLES = (
     "clean.failed",
     "clean.duplicates",
 )
-MARTS = ("mart.installs", "mart.attribution_candidates", "mart.attributed_installs")
+MARTS = (
+    "mart.installs",
+    "mart.openings",
+    "mart.attribution_candidates",
+    "mart.attributed_installs",
+    "mart.attributed_events",
+    "mart.fraud_publisher_days",
+    "audit.fraud_baselines",
+    "mart.fraud_verdicts",
+)
 # The pipeline's own books, written all day: their newest day is looked at each time.
 BOOKS = tuple(
     name
@@ -99,6 +110,8 @@ def reconcile_layers(
     warehouse: dg.ResourceParam[Warehouse],
     clock: dg.ResourceParam[Clock],
     report_folder: dg.ResourceParam[ReportFolder],
+    pipeline_lock: dg.ResourceParam[PipelineLock],
+    rulesets: dg.ResourceParam[RulesetBook],
 ) -> Iterator[dg.AssetMaterialization]:
     """Audit the span; the report is shown at the newest day it covers."""
     before_ms = config.received_before_ms or clock.now_ms()
@@ -106,6 +119,8 @@ def reconcile_layers(
         warehouse,
         clock,
         report_folder,
+        pipeline_lock,
+        rulesets,
         audit_id=config.audit_id or f"{config.mode}-{context.run.run_id[:8]}",
         received_from_ms=(before_ms // HOUR_MS - config.lookback_hours) * HOUR_MS,
         received_before_ms=before_ms,

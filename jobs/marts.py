@@ -1,49 +1,44 @@
 """Builds the days of the marts that something has touched, several in one run."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from datetime import date
 
 import dagster as dg
-from pydantic import Field
 
-from assets.attribution import publish_attribution
+from assets.attribution import publish_attribution, publish_events
 from assets.checks.runner import QualityRunner
 from assets.failures import RETRY_POLICY, permanent_failure, permanent_failures
+from assets.identity import stitch_identities
 from assets.installs import publish_installs
 from assets.locking import PipelineLock
+from assets.openings import publish_openings
 from assets.publishing import materializations
-from unmogrowp.attribution.build import Built
-from unmogrowp.attribution.touched_days import DueDay, due, mark_built
+from assets.rulesets import RulesetBook
+from jobs.due_days import DueDaysConfig
+from unmogrowp.attribution.touched_days import DueDay, Mart, due, mark_built
 from unmogrowp.clock import Clock
 from unmogrowp.errors import AuditFailed, PermanentError
 from unmogrowp.warehouse.client import Warehouse
-
-
-class MartsConfig(dg.Config):
-    """Which due days to build; the default is all of them, which is always safe."""
-
-    days: list[str] = Field(
-        default_factory=list, description="UTC days (YYYY-MM-DD); empty: every day that is due"
-    )
-    max_days: int = Field(
-        default=60, gt=0, le=1_000, description="Days of one run; the rest stays due"
-    )
+from unmogrowp.warehouse.day_build import Built
 
 
 @dg.op(
-    description="Builds installs and attribution of every due day, oldest first, each published"
-    " by itself. A day that may not be published is named at the end and does not stop the others.",
+    description="Builds installs, openings and attribution of every due day, oldest first, each"
+    " published by itself. A day that may not be published is named at the end and does not stop"
+    " the others.",
     pool="marts",
     retry_policy=RETRY_POLICY,
+    ins={"identities": dg.In(dg.Nothing)},
     out={},
 )
 def build_due_days(
     context: dg.OpExecutionContext,
-    config: MartsConfig,
+    config: DueDaysConfig,
     warehouse: dg.ResourceParam[Warehouse],
     quality: dg.ResourceParam[QualityRunner],
     clock: dg.ResourceParam[Clock],
     pipeline_lock: dg.ResourceParam[PipelineLock],
+    rulesets: dg.ResourceParam[RulesetBook],
 ) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
     """Ask the queue again right before each day: somebody else may have built it meanwhile."""
     quality.warm_up()
@@ -56,7 +51,7 @@ def build_due_days(
                     context.log.info("%s %s was built by another run", entry.mart, entry.day)
                     continue
                 try:
-                    builds = yield from _build(entry, warehouse, quality, clock)
+                    builds = yield from _build(entry, warehouse, quality, clock, rulesets)
                 except AuditFailed as error:
                     context.log.error("%s is not published: %s", entry.day, error)
                     first_refusal = first_refusal or error
@@ -68,21 +63,35 @@ def build_due_days(
 
 
 def _build(
-    entry: DueDay, warehouse: Warehouse, quality: QualityRunner, clock: Clock
+    entry: DueDay,
+    warehouse: Warehouse,
+    quality: QualityRunner,
+    clock: Clock,
+    rulesets: RulesetBook,
 ) -> Generator[dg.AssetCheckEvaluation, None, list[Built]]:
     """Build what is due of a day and take it off the queue, up to the watermark that was read."""
+    day = entry.day
     builds: list[Built] = []
+    # Under the lock that promoting holds as well: they stay as they are while the day is built.
+    promotions = rulesets.read()
+    if entry.mart == "events":
+        builds.extend((yield from publish_events(warehouse, quality, clock, day, promotions)))
+        _mark_built(warehouse, ("events",), day, builds, clock)
+        return builds
     if entry.mart == "installs":
-        builds.append((yield from publish_installs(warehouse, quality, clock, entry.day)))
-    builds.extend((yield from publish_attribution(warehouse, quality, clock, entry.day)))
-    mark_built(
-        warehouse,
-        ("installs", "attribution") if entry.mart == "installs" else ("attribution",),
-        entry.day,
-        min(built.watermark for built in builds),
-        clock.now_ms(),
-    )
+        builds.append((yield from publish_installs(warehouse, quality, clock, day)))
+    # Also where touches alone made the day due: a ruleset that asks for openings may be new.
+    builds.extend((yield from publish_openings(warehouse, quality, clock, day, promotions)))
+    builds.extend((yield from publish_attribution(warehouse, quality, clock, day, promotions)))
+    marts: tuple[Mart, ...] = ("installs", "attribution")
+    _mark_built(warehouse, marts[marts.index(entry.mart) :], day, builds, clock)
     return builds
+
+
+def _mark_built(
+    warehouse: Warehouse, marts: Sequence[Mart], day: date, builds: list[Built], clock: Clock
+) -> None:
+    mark_built(warehouse, marts, day, min(built.watermark for built in builds), clock.now_ms())
 
 
 def _selected(entries: list[DueDay], wanted: set[date]) -> list[DueDay]:
@@ -94,10 +103,10 @@ def _due_keys(warehouse: Warehouse) -> set[tuple[str, date]]:
 
 
 @dg.job(
-    description="Builds what the queue of touched days names. Launched by a sensor and by"
-    " `unmogrowp sync`; launching it by hand is safe at any time.",
+    description="Brings identities up to date and builds what the queue of touched days names."
+    " Launched by a sensor and by `unmogrowp sync`; launching it by hand is safe at any time.",
     tags={"unmogrowp/job": "marts"},
 )
 def marts_job() -> None:
-    """Build every due day."""
-    build_due_days()
+    """Stitch identities, which may touch days; then build every due day."""
+    build_due_days(stitch_identities())

@@ -101,10 +101,9 @@ def _dagster(name: str, settings: Settings, home: DataFolder) -> Command:
     if name == "dagster-daemon":
         workspace = str(home.dagster / "workspace.yaml")
         return _python_module("dagster._daemon", "run", "-w", workspace, **environment)
-    # Not `dagster code-server start`: its proxy stays up, and healthy, over a killed child.
     return _python_module(
-        "dagster",
-        *("api", "grpc", "-h", LOOPBACK, "-p", str(settings.dagster.code_port)),
+        "orchestration.code_server",
+        *("-h", LOOPBACK, "-p", str(settings.dagster.code_port)),
         *("-m", "orchestration.definitions", "--location-name", "unmogrowp"),
         "--inject-env-vars-from-instance",
         **environment,

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -211,23 +211,28 @@ def _stop_everything(home: DataFolder, supervisor: Supervisor) -> list[str]:
 
 
 def _stop_in_order(home: DataFolder, supervisor: Supervisor) -> list[str]:
-    # Those that work for others go first, all of them at once; then what they stand on.
-    front = [component.name for component in COMPONENTS if component.after]
-    pid = supervisor.pid()
-    if pid is not None and supervisor.answers():
-        deadline = time.monotonic() + SHUTDOWN_SECONDS
-        supervisor.stop_programs(front)
-        while time.monotonic() < deadline and _any_alive(supervisor, front):
-            time.sleep(0.1)
-        supervisor.stop_programs([c.name for c in COMPONENTS if not c.after])
-        supervisor.shut_down()
-        while time.monotonic() < deadline and supervisor.pid() is not None:
-            time.sleep(0.1)
+    with suppress(OSError):  # a supervisor that dies meanwhile leaves the rest to the sweep
+        _stop_by_supervisor(supervisor)
     records = ProcessRecords(home.root)
     left = records.sweep()
     records.forget()
     home.supervisor_socket.unlink(missing_ok=True)
     return left
+
+
+def _stop_by_supervisor(supervisor: Supervisor) -> None:
+    if supervisor.pid() is None or not supervisor.answers():
+        return
+    # Those that work for others go first, all of them at once; then what they stand on.
+    front = [component.name for component in COMPONENTS if component.after]
+    deadline = time.monotonic() + SHUTDOWN_SECONDS
+    supervisor.stop_programs(front)
+    while time.monotonic() < deadline and _any_alive(supervisor, front):
+        time.sleep(0.1)
+    supervisor.stop_programs([c.name for c in COMPONENTS if not c.after])
+    supervisor.shut_down()
+    while time.monotonic() < deadline and supervisor.pid() is not None:
+        time.sleep(0.1)
 
 
 def _any_alive(supervisor: Supervisor, names: list[str]) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from local_stack.clickhouse import sandbox
 from local_stack.data_folder import MAX_PATH_BYTES
 from local_stack.kafka_jars import KAFKA_VERSION, is_good, read_list
 
@@ -43,6 +44,7 @@ class Machine:
     missing_jar_bytes: int
     has_java: bool
     has_user_name: bool
+    landlock_version: int
 
 
 def look_at_machine(home: Path, cache: Path) -> Machine:
@@ -60,6 +62,7 @@ def look_at_machine(home: Path, cache: Path) -> Machine:
         missing_jar_bytes=missing,
         has_java=_has_java(),
         has_user_name=_has_user_name(),
+        landlock_version=sandbox.version(),
     )
 
 
@@ -78,6 +81,13 @@ def judge(machine: Machine, home: Path, external: Iterable[str] = ()) -> list[Fi
         say(
             "The processor has no AVX2, which the ClickHouse engine is built for: use another "
             "machine, or set UNMOGROWP_CLICKHOUSE__URL to a ClickHouse server."
+        )
+    if "clickhouse" in own and machine.landlock_version < sandbox.NETWORK_VERSION:
+        lacks = "keep statements from the network" if machine.landlock_version else "sandbox them"
+        say(
+            f"The kernel has no Landlock to {lacks}: other layers keep the analyst in, but let "
+            "only people you trust write SQL, or run the stack in a container of its own.",
+            stops=False,
         )
     if machine.free_disk_bytes < NEEDED_DISK_BYTES:
         say(

@@ -6,14 +6,30 @@ two, because each run loads them again.
 
 import dagster as dg
 
-from assets import attribution, audits, clean, collectors, installs, landing, quality
+from assets import (
+    attribution,
+    audits,
+    clean,
+    collectors,
+    credit,
+    fraud,
+    identity,
+    installs,
+    landing,
+    openings,
+    quality,
+    scorecard,
+)
 from assets.checks import micro_batches
 from jobs.audits import audit_job
+from jobs.credit import credit_job
+from jobs.fraud import fraud_job
+from jobs.identity import identity_job
 from jobs.ingest import ingest_job
 from jobs.maintenance import maintenance_job
 from jobs.marts import marts_job
 from jobs.rebuild import rebuild_job
-from orchestration import lost_runs, schedules, sensors
+from orchestration import credit_sensor, lost_runs, schedules, sensors
 from orchestration.resources import build_resources
 
 defs = dg.Definitions(
@@ -23,25 +39,48 @@ defs = dg.Definitions(
         landing.touched_days,
         clean.clean_day,
         collectors.collector_reports,
+        *identity.TABLES,
         installs.installs,
+        openings.openings,
         attribution.attribution,
+        attribution.attributed_events,
+        attribution.decision_versions,
+        attribution.attribution_diff,
         attribution.ruleset_snapshots,
         attribution.published_partitions,
+        credit.credit,
+        fraud.publisher_days,
+        fraud.baselines,
+        fraud.verdicts,
+        fraud.reviews,
+        fraud.anonymous_networks,
         audits.reconciliation,
         quality.quality_results,
+        scorecard.scorecards,
     ],
     asset_checks=[*quality.table_checks, micro_batches.check_micro_batches],
-    jobs=[ingest_job, rebuild_job, marts_job, audit_job, maintenance_job],
+    jobs=[
+        ingest_job,
+        rebuild_job,
+        identity_job,
+        marts_job,
+        credit_job,
+        fraud_job,
+        audit_job,
+        maintenance_job,
+    ],
     sensors=[
         sensors.stream_lag_sensor,
         sensors.late_copies_sensor,
         sensors.touched_days_sensor,
+        credit_sensor.due_credit_sensor,
         sensors.failed_run_sensor,
         lost_runs.lost_runs_sensor,
     ],
     schedules=[
         schedules.hourly_audit_schedule,
         schedules.daily_audit_schedule,
+        schedules.nightly_fraud_schedule,
         schedules.nightly_maintenance_schedule,
     ],
     resources=build_resources(),

@@ -40,6 +40,23 @@ class RecentRuns:
         pause = float(min(FIRST_PAUSE_S << doublings, LONGEST_PAUSE_S))
         return max(self.last_ended_at + pause - now, 0.0)
 
+    def hindrance(self, waiting: str, now: float) -> str:
+        """Return why what waits is not launched now, for people; empty when it can be.
+
+        Args:
+            waiting: What waits: `3 days are due`.
+            now: Unix time in seconds.
+        """
+        if self.in_flight:
+            return f"{waiting}, {self.in_flight} run(s) in flight"
+        pause_s = self.pause_s(now)
+        if pause_s:
+            return (
+                f"{waiting}; the last {self.failures_in_a_row} run(s) failed,"
+                f" next try in {pause_s:.0f} s"
+            )
+        return ""
+
 
 def recent_runs(instance: dg.DagsterInstance, job_name: str) -> RecentRuns:
     """Look at the runs of a job, newest first."""

@@ -11,18 +11,16 @@ Kept light: the daemon and the web server import this module at start.
 import re
 from typing import TYPE_CHECKING
 
-import psutil
 from dagster import DagsterEventType
 from dagster._core.launcher.base import CheckRunHealthResult, WorkerStatus
 from dagster._core.launcher.default_run_launcher import DefaultRunLauncher
+
+from orchestration.liveness import is_alive
 
 if TYPE_CHECKING:
     from dagster import DagsterRun
 
 _STARTED = re.compile(r"Started process for run \(pid: (\d+)\)")
-# Clocks of /proc and of the event log differ by scheduling; a pid used again by a process that
-# began later than this after the event is another process.
-_CREATE_TIME_TOLERANCE_S = 2.0
 
 
 class WatchedRunLauncher(DefaultRunLauncher):
@@ -54,18 +52,3 @@ class WatchedRunLauncher(DefaultRunLauncher):
             if match:
                 found = (int(match.group(1)), entry.timestamp)
         return found
-
-
-def is_alive(pid: int, reported_at: float) -> bool:
-    """Return whether the process that reported itself at an instant (epoch seconds) still runs.
-
-    A zombie is dead, and so is a process that began after the report: it got the pid later.
-    """
-    try:
-        process = psutil.Process(pid)
-        return bool(
-            process.status() != psutil.STATUS_ZOMBIE
-            and process.create_time() <= reported_at + _CREATE_TIME_TOLERANCE_S
-        )
-    except psutil.NoSuchProcess:
-        return False

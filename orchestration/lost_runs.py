@@ -9,13 +9,15 @@ in the warehouse; audits, rebuilds and maintenance would wait for their next sch
 import dagster as dg
 
 from jobs.audits import audit_job
+from jobs.fraud import fraud_job
+from jobs.identity import identity_job
 from jobs.ingest import ingest_job
 from jobs.maintenance import maintenance_job
 from jobs.marts import marts_job
 from jobs.rebuild import rebuild_job
 from unmogrowp.clock import Clock
 
-JOBS = [ingest_job, rebuild_job, marts_job, audit_job, maintenance_job]
+JOBS = [ingest_job, rebuild_job, identity_job, marts_job, fraud_job, audit_job, maintenance_job]
 REASON_TAG = "dagster/failure_reason"
 ATTEMPT_TAG = "unmogrowp/lost_attempt"
 STEP_FAILURE = "STEP_FAILURE"

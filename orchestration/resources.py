@@ -7,24 +7,31 @@ which the UI shows.
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import quote, urlsplit
 
 from dagster import InitResourceContext
 from dagster._config.pythonic_config import ConfigurableResourceFactory
 
-from assets.attribution import RULESETS
 from assets.auditing import ReportFolder
 from assets.checks.gx import ExpectationEngine
 from assets.checks.runner import QualityRunner
+from assets.credit import JOURNEYS
 from assets.landing import LandingTools
+from assets.rulesets import RulesetBook
 from jobs.maintenance import Retention
 from orchestration.alerts import Webhook, WebUi
+from unmogrowp.attribution.credit_queue import credit_enqueuer
 from unmogrowp.attribution.touched_days import enqueuer
 from unmogrowp.clock import Clock, SystemClock
+from unmogrowp.control.database import opened
 from unmogrowp.control.locks import HeldLock, pipeline_lock
+from unmogrowp.control.rulesets import list_promotions
+from unmogrowp.identity.build import IdentityOptions
+from unmogrowp.identity.rebuilt import rebuilt_devices_noter
 from unmogrowp.landing.options import LandingOptions
+from unmogrowp.rulesets.assignment import Promotion
 from unmogrowp.settings import Settings, load_settings
 from unmogrowp.stream.kafka_reader import KafkaReader
 from unmogrowp.stream.port import StreamReader
@@ -149,6 +156,24 @@ class LandingResource(ConfigurableResourceFactory[LandingTools]):
         )
 
 
+class IdentityOptionsResource(ConfigurableResourceFactory[IdentityOptions]):
+    """Bounds of identities."""
+
+    def create_resource(self, context: InitResourceContext) -> IdentityOptions:
+        """Read the setting."""
+        del context
+        return IdentityOptions(load_settings().pipeline.identity_component_limit)
+
+
+class RulesetsResource(ConfigurableResourceFactory[RulesetBook]):
+    """The promotions of the control database."""
+
+    def create_resource(self, context: InitResourceContext) -> RulesetBook:
+        """Say how they are read."""
+        del context
+        return ruleset_book(load_settings())
+
+
 class ReportFolderResource(ConfigurableResourceFactory[ReportFolder]):
     """Where rendered reports are kept: `<home>/reports`."""
 
@@ -201,9 +226,24 @@ def landing_tools(
             dedup_horizon_days=pipeline.dedup_horizon_days,
             max_event_age_days=pipeline.max_event_age_days,
         ),
-        (enqueuer(warehouse, RULESETS),),
+        (
+            enqueuer(warehouse, ruleset_book(settings).all),
+            credit_enqueuer(warehouse, JOURNEYS),
+        ),
         run_id,
+        after_rebuild=(rebuilt_devices_noter(warehouse),),
     )
+
+
+def ruleset_book(settings: Settings) -> RulesetBook:
+    """Return how to find out which rulesets decide which days."""
+
+    def read() -> Sequence[Promotion]:
+        password = settings.postgres.password.get_secret_value()
+        with opened(settings.postgres.url, password) as control:
+            return tuple(list_promotions(control))
+
+    return RulesetBook(read)
 
 
 def connect_warehouse(settings: Settings, run_id: str = "") -> Warehouse:
@@ -242,8 +282,10 @@ def build_resources() -> dict[str, object]:
         "warehouse": WarehouseResource(),
         "quality": QualityResource(),
         "pipeline_lock": PipelineLockResource(),
+        "rulesets": RulesetsResource(),
         "event_stream": EventStreamResource(),
         "landing": LandingResource(),
+        "identity_options": IdentityOptionsResource(),
         "report_folder": ReportFolderResource(),
         "retention": RetentionResource(),
         "webhook": WebhookResource(),

@@ -7,6 +7,7 @@ they look at, which needs its last collectors' reports.
 import dagster as dg
 
 from jobs.audits import audit_job
+from jobs.fraud import fraud_job
 from jobs.maintenance import maintenance_job
 
 HOURS_OF_A_DAY = 24
@@ -60,3 +61,15 @@ def nightly_maintenance_schedule(context: dg.ScheduleEvaluationContext) -> dg.Ru
         context,
         {"ops": {"prune_raw_rows": config, "prune_runs": config, "drop_leftovers": config}},
     )
+
+
+@dg.schedule(
+    job=fraud_job,
+    cron_schedule="53 4 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Counts publishers, freezes the baseline of the day before and judges 35 days.",
+)
+def nightly_fraud_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    """Run when the day before is complete but for phones that are still offline."""
+    return _run_at(context, {})

@@ -3,7 +3,7 @@
 Every sensor looks at the state of the world and not at a queue of its own, so a tick that is lost
 or evaluated twice changes nothing: runs in flight are counted, and run keys name what a run is to
 do. The daemon's loop runs every 5 s; an interval of 14 s makes ticks 15 s apart, one of 15 s
-makes them 20 s apart.
+makes them 20 s apart, one of 4 s makes them 5 s apart.
 """
 
 import hashlib
@@ -21,6 +21,7 @@ from orchestration.in_flight import recent_runs
 from unmogrowp.attribution.touched_days import DueDay, due
 from unmogrowp.clock import Clock
 from unmogrowp.contracts.topics import Topic
+from unmogrowp.identity.builds import is_behind
 from unmogrowp.landing.lag import lag
 from unmogrowp.landing.ranges import Ledger
 from unmogrowp.landing.rebuild import due_days as due_clean_days
@@ -34,6 +35,8 @@ warnings.filterwarnings(
 
 CURSOR_VERSION = 1
 TICK_S = 14
+# Days that landing touched are due at once: whoever waits for the row has waited for the landing.
+DUE_TICK_S = 4
 # Collectors report all the time; where nothing else happens, landing their reports can wait.
 REPORTS_ONLY_S = 300
 # More days than this in one run would hold the sensor's next look back too long.
@@ -85,7 +88,7 @@ def stream_lag_sensor(
 
 @dg.sensor(
     jobs=[marts_job],
-    minimum_interval_seconds=TICK_S,
+    minimum_interval_seconds=DUE_TICK_S,
     default_status=dg.DefaultSensorStatus.RUNNING,
     description="Launches runs for the days that landing touched: marts, and days of the clean"
     " tables where an earlier copy landed late.",
@@ -95,20 +98,17 @@ def touched_days_sensor(
     warehouse: dg.ResourceParam[Warehouse],
     clock: dg.ResourceParam[Clock],
 ) -> dg.SensorResult | dg.SkipReason:
-    """Launch what is due and complete; entries leave the queue when the build says so."""
+    """Launch what is due and complete; entries leave the queue when the build says so.
+
+    A run begins with identities: events that touched no day are a reason to launch one, too.
+    """
     watermark = Ledger(warehouse).watermark()
     ready = [entry for entry in due(warehouse) if entry.touched <= watermark]
-    if not ready:
+    if not ready and not is_behind(warehouse, watermark):
         return dg.SkipReason("0 days are due")
     runs = recent_runs(context.instance, marts_job.name)
-    if runs.in_flight:
-        return dg.SkipReason(f"{len(ready)} days are due, {runs.in_flight} run(s) in flight")
-    pause_s = runs.pause_s(clock.now_ms() / 1000)
-    if pause_s:
-        return dg.SkipReason(
-            f"{len(ready)} days are due; the last {runs.failures_in_a_row} run(s) failed,"
-            f" next try in {pause_s:.0f} s"
-        )
+    if hindrance := runs.hindrance(f"{len(ready)} days are due", clock.now_ms() / 1000):
+        return dg.SkipReason(hindrance)
     ready = ready[:DAYS_PER_RUN]
     request = dg.RunRequest(
         run_key=run_key(marts_job.name, ready, runs.last_run_id),
@@ -138,14 +138,8 @@ def late_copies_sensor(
     if not days:
         return dg.SkipReason("0 days of the clean tables are due")
     runs = recent_runs(context.instance, rebuild_job.name)
-    if runs.in_flight:
-        return dg.SkipReason(f"{len(days)} days are due, {runs.in_flight} run(s) in flight")
-    pause_s = runs.pause_s(clock.now_ms() / 1000)
-    if pause_s:
-        return dg.SkipReason(
-            f"{len(days)} days are due; the last {runs.failures_in_a_row} run(s) failed,"
-            f" next try in {pause_s:.0f} s"
-        )
+    if hindrance := runs.hindrance(f"{len(days)} days are due", clock.now_ms() / 1000):
+        return dg.SkipReason(hindrance)
     named = ",".join(day.isoformat() for day in days)
     request = dg.RunRequest(
         run_key=digest_key(rebuild_job.name, named, runs.last_run_id),

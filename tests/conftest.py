@@ -1,11 +1,19 @@
 """Fixtures for all tests. The stack starts only for tests that ask for it, once per run."""
 
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.running_stack import RunningStack, open_folder, running_stack
+
+# A machine that does other work besides is slow at times; that is no fault of what is tested.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
+pytest.register_assert_rewrite("tests.market.scenarios")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -21,6 +29,21 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if times > 1 and metafunc.definition.get_closest_marker("kill") is not None:
         metafunc.fixturenames.append("round_number")
         metafunc.parametrize("round_number", range(1, times + 1), ids="round {}".format)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_client_is_left_behind() -> Iterator[None]:
+    """Fail the module that leaves a Kafka client's thread running.
+
+    A client nobody closed reconnects for ever and draws from `random` as it does, which makes
+    Hypothesis, tests and minutes later, call innocent strategies flaky.
+    """
+    before = set(threading.enumerate())
+    yield
+    deadline = time.monotonic() + 10
+    while left := [t.name for t in set(threading.enumerate()) - before if "kafka" in t.name]:
+        assert time.monotonic() < deadline, f"threads of clients nobody closed: {left}"
+        time.sleep(0.05)
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,11 @@ emptying the tables.
 
 import atexit
 import functools
+import os
 import shutil
 import tempfile
+from collections.abc import Sequence
+from pathlib import Path
 
 from unmogrowp.warehouse.client import Warehouse
 from unmogrowp.warehouse.migrator import Migrator
@@ -25,9 +28,31 @@ def engine() -> Warehouse:
 
 
 def empty_tables(warehouse: Warehouse) -> None:
-    """Remove every row of every table, and with them the tokens of inserts."""
-    for database, name in warehouse.rows(
-        "SELECT database, name FROM system.tables"
-        " WHERE database IN ('raw', 'clean', 'mart', 'audit', 'staging') AND NOT is_temporary"
+    """Remove every row of every table, and with them the tokens of inserts.
+
+    Truncating all of them takes a quarter of a second of CPU, and hundreds of tests ask for it: a
+    table whose folder is as the last truncation left it is left alone.
+    """
+    for database, name, folders in warehouse.rows(
+        "SELECT database, name, data_paths FROM system.tables"
+        " WHERE database IN ('raw', 'clean', 'mart', 'audit', 'staging') AND engine NOT IN ('View')"
     ):
-        warehouse.execute(f"TRUNCATE TABLE {database}.`{name}`")
+        if not folders or _content(folders) != _EMPTIED.get((database, name)):
+            warehouse.execute(f"TRUNCATE TABLE {database}.`{name}`")
+            _EMPTIED[database, name] = _content(folders)
+
+
+# What the folders of a table held after it was last emptied.
+_EMPTIED: dict[tuple[str, str], set[tuple[str, int]]] = {}
+
+
+def _content(folders: Sequence[str]) -> set[tuple[str, int]]:
+    """Return the parts of a table and the bytes of its log of tokens, by path."""
+    found = set()
+    for folder in folders:
+        for entry in os.scandir(folder):
+            found.add((entry.path, 0))
+            if entry.name == "deduplication_logs":
+                logs = Path(entry.path).iterdir()
+                found.update((str(log), log.stat().st_size) for log in logs)
+    return found

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,12 +57,33 @@ class RunningStack:
         self, name: str, *, other_than_pid: int | None = None, seconds: float = 240
     ) -> dict[str, Any]:
         """Wait until a component is ready, in a new process if asked; return its row."""
+        former = {name: (other_than_pid,)} if other_than_pid is not None else {}
+        return self._wait(lambda rows: [rows[name]], former, seconds)[name]
+
+    def wait_until_all_run(
+        self, *, other_than: Mapping[str, int], seconds: float = 240
+    ) -> dict[str, dict[str, Any]]:
+        """Wait until every component is ready, some of them in new processes; return the rows."""
+        former = {name: (pid,) for name, pid in other_than.items()}
+        return self._wait(lambda rows: list(rows.values()), former, seconds)
+
+    def _wait(
+        self,
+        wanted: Callable[[dict[str, dict[str, Any]]], list[dict[str, Any]]],
+        former_pids: Mapping[str, tuple[int]],
+        seconds: float,
+    ) -> dict[str, dict[str, Any]]:
         deadline = time.monotonic() + seconds
         while True:
-            row = self.components()[name]
-            if row["state"] == "running" and row["pid"] != other_than_pid:
-                return row
-            assert time.monotonic() < deadline, f"{row}\n{self.log(name)}"
+            rows = self.components()
+            late = [
+                row
+                for row in wanted(rows)
+                if row["state"] != "running" or row["pid"] in former_pids.get(row["name"], ())
+            ]
+            if not late:
+                return rows
+            assert time.monotonic() < deadline, f"{late}\n{self.log(late[0]['name'])}"
             time.sleep(0.3)
 
     def log(self, name: str) -> str:

@@ -103,6 +103,16 @@ class CollectorSettings(_Group):
     stats_interval_seconds: float = 5.0
     dead_letter_daily_bytes: int = Field(64 * MIB, description="kept per source and UTC day")
     dead_letter_total_daily_bytes: int = Field(1024 * MIB, description="of all sources together")
+    rate_events_per_key: int = Field(
+        1_000_000, ge=0, description="items a second per write key, of all workers; 0: no limit"
+    )
+    rate_touches_per_app: int = Field(
+        200_000, ge=0, description="touches a second per app, of all workers; 0: no limit"
+    )
+    rate_strangers_per_address: int = Field(
+        1_000, ge=0, description="requests a second without a known sender; 0: no limit"
+    )
+    rate_burst_seconds: float = Field(10.0, gt=0, description="so much may come at once")
     trusted_proxies: list[str] = Field(
         default_factory=lambda: ["127.0.0.1", "::1"],
         description="peers whose X-Forwarded-For is believed",
@@ -151,6 +161,9 @@ class PipelineSettings(_Group):
     max_event_age_days: int = Field(3 * 365, ge=1, description="older events go to clean.failed")
     landing_range_bytes: int = Field(64 * MIB, description="body bytes of one landed range")
     landing_range_records: int = Field(20_000, ge=1)
+    identity_component_limit: int = Field(
+        200, ge=2, description="identifiers of one device; a larger component is cut"
+    )
 
 
 class AlertSettings(_Group):

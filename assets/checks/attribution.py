@@ -14,7 +14,8 @@ CANDIDATES = Suite(
     "mart.attribution_candidates",
     "installed_at",
     (
-        is_unique("ruleset_id", "install_id", "touch_id"),
+        is_unique("ruleset_id", "conversion_id", "touch_id"),
+        is_given("conversion_id"),
         is_given("install_id"),
         is_given("touch_id"),
         is_one_of("touch_type", ("click", "impression")),
@@ -28,6 +29,14 @@ CANDIDATES = Suite(
             "is_in_window != (age_ms >= 0 AND age_ms <= window_ms)",
         ),
         never("no credit goes to a touch after the install", "verdict = 'won' AND age_ms < 0"),
+        never(
+            "what a fraud rule blocks is refused",
+            "verdict != 'refused' AND arrayExists(one -> one.mode = 'block', fraud_verdicts)",
+        ),
+        never(
+            "only a retargeting touch may win an opening",
+            "conversion_id != install_id AND verdict != 'refused' AND NOT is_retargeting",
+        ),
         rarely("a candidate is refused", "verdict = 'refused'", share=0.8),
     ),
 )
@@ -49,6 +58,14 @@ ATTRIBUTED_INSTALLS = Suite(
         ),
         never("organic installs say why", "is_organic != (organic_reason != '')"),
         never(
+            "an install is its own conversion and a re-engagement is not",
+            "(conversion_id = install_id) = (conversion_kind = 're_engagement')",
+        ),
+        never(
+            "a re-engagement has a touch",
+            "conversion_kind = 're_engagement' AND is_organic",
+        ),
+        never(
             "a paid install names a touch within its window",
             "NOT is_organic AND (touch_at > installed_at OR ctit_ms > window_ms)",
         ),
@@ -56,6 +73,62 @@ ATTRIBUTED_INSTALLS = Suite(
         never("the evidence is JSON", "NOT isValidJSON(evidence)"),
         rarely("an install is organic", "is_organic", share=0.95),
         rarely("the time from touch to install is under 10 seconds", "ctit_ms < 10000", share=0.1),
+    ),
+)
+
+ATTRIBUTED_EVENTS = Suite(
+    "mart.attributed_events",
+    "occurred_at",
+    (
+        is_given("message_id"),
+        is_given("media_source"),
+        is_given("first_media_source"),
+        is_one_of("attributed_by", ("", "device", "user_id")),
+        never(
+            "events without an install are unattributed, and no others",
+            "(media_source = 'unattributed') != (attributed_by = '')",
+        ),
+        never("no event comes before its install", "since_install_ms < 0"),
+        never(
+            "only revenue is kept without an install",
+            "attributed_by = '' AND revenue IS NULL",
+        ),
+        never("revenue has a currency", "revenue != 0 AND currency = ''", severity="warning"),
+        rarely("revenue is unattributed", "attributed_by = ''", share=0.5),
+    ),
+)
+
+DECISION_VERSIONS = Suite(
+    "mart.decision_versions",
+    "",
+    (
+        is_given("ruleset_id"),
+        is_given("conversion_id"),
+        never(
+            "a conversion that is there has a source",
+            "is_present AND (media_source = '' OR decision_id = '' OR config_hash = '')",
+        ),
+        rarely("a conversion is gone", "NOT is_present", share=0.1),
+    ),
+)
+
+ATTRIBUTION_DIFF = Suite(
+    "mart.attribution_diff",
+    "day",
+    (
+        is_given("base_ruleset_id"),
+        is_given("trial_ruleset_id"),
+        is_given("reason"),
+        never("a ruleset is not compared with itself", "base_ruleset_id = trial_ruleset_id"),
+        never(
+            "what is unchanged keeps its source",
+            "reason = 'unchanged' AND from_media_source != to_media_source",
+        ),
+        rarely(
+            "a conversion is in one of the two only",
+            "from_media_source = '' OR to_media_source = ''",
+            share=0.2,
+        ),
     ),
 )
 
@@ -80,4 +153,12 @@ PUBLISHED_PARTITIONS = Suite(
     ),
 )
 
-SUITES = (CANDIDATES, ATTRIBUTED_INSTALLS, CONFIG_SNAPSHOTS, PUBLISHED_PARTITIONS)
+SUITES = (
+    CANDIDATES,
+    ATTRIBUTED_INSTALLS,
+    ATTRIBUTED_EVENTS,
+    DECISION_VERSIONS,
+    ATTRIBUTION_DIFF,
+    CONFIG_SNAPSHOTS,
+    PUBLISHED_PARTITIONS,
+)

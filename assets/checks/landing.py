@@ -12,7 +12,15 @@ from assets.checks.expectation import (
 
 COORDINATES = ("topic_id", "partition", "offset", "frame_index", "item_index")
 PLATFORMS = ("ios", "android", "web", "server", "other")
-RANGE_STATES = ("planned", "landed", "gap_accepted", "series_ended", "rebuilt", "pruned")
+RANGE_STATES = (
+    "planned",
+    "landed",
+    "gap_accepted",
+    "series_ended",
+    "rebuilt",
+    "pruned",
+    "stitched",
+)
 EVENT_TYPES = ("track", "identify", "page", "screen", "group", "alias")
 
 REQUESTS = Suite(
@@ -133,7 +141,10 @@ TOUCHED_DAYS = Suite(
     "audit.touched_days",
     "",
     (
-        is_one_of("mart", ("clean", "installs", "attribution")),
+        is_one_of(
+            "mart",
+            ("clean", "installs", "attribution", "events", "credit", "credit_identities"),
+        ),
         is_one_of("state", ("touched", "built")),
         is_given("reason"),
         rarely("a day is touched by a late copy", "reason = 'late_copy'", share=0.2),

@@ -149,5 +149,5 @@ def _as_result(table: str, partition_key: str, verdict: Verdict) -> QualityResul
         column=expect.column,
         unexpected_count=verdict.unexpected_count,
         observed=verdict.observed,
-        expected="no rows" if expect.kind == "UnexpectedRowsExpectation" else "all rows",
+        expected="no rows" if expect.counts_rows else f"{expect.low:g} to {expect.high:g}",
     )

@@ -34,6 +34,8 @@ READ = READ_FILE | READ_DIR
 CHANGE = ((1 << 15) - 1) & ~EXECUTE & ~_MAKE_DEVICES
 _FILE_RIGHTS = EXECUTE | WRITE_FILE | READ_FILE | TRUNCATE | IOCTL_DEV
 
+# TCP came with Linux 6.7.
+NETWORK_VERSION = 4
 _NET_BIND_CONNECT = 3
 _SCOPES = 3
 
@@ -55,7 +57,7 @@ class Closed:
     @property
     def network(self) -> bool:
         """Return whether TCP is closed too (Linux 6.7)."""
-        return self.version >= 4
+        return self.version >= NETWORK_VERSION
 
     def __str__(self) -> str:
         if not self.version:

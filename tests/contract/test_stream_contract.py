@@ -3,7 +3,8 @@
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from unmogrowp.contracts.topics import MAX_MESSAGE_BYTES, Topic
 from unmogrowp.errors import SinkUnavailable, StreamGap
 from unmogrowp.stream.kafka_admin import TopicOptions, ensure_topics, max_message_bytes
 from unmogrowp.stream.kafka_connection import KafkaConnection
-from unmogrowp.stream.kafka_producer import KafkaStreamProducer
+from unmogrowp.stream.kafka_producer import KafkaStreamProducer, ProducerOptions
 from unmogrowp.stream.kafka_reader import KafkaReader
 from unmogrowp.stream.memory import MemoryStream
 from unmogrowp.stream.port import Headers, Placement, StreamProducer, StreamReader, StreamRecord
@@ -91,9 +92,10 @@ def stream(request: pytest.FixtureRequest) -> Iterator[Stream]:
     producer = KafkaStreamProducer(connection, [topic])
     assert producer.wait_until_ready(30)
     reader = KafkaReader(connection)
-    yield Stream(producer, reader, topic, admin)
+    built = Stream(producer, reader, topic, admin)
+    yield built
     reader.close()
-    producer.close()
+    built.producer.close()  # a test may have put another in its place
     admin.close()
 
 
@@ -252,6 +254,17 @@ def test_without_a_broker_sending_refuses_at_once_and_closing_returns() -> None:
     assert time.monotonic() - began < 10
 
 
+def test_asking_a_cluster_that_is_away_leaves_no_thread_behind() -> None:
+    connection = KafkaConnection(f"127.0.0.1:{any_free_port()}")
+    reader = KafkaReader(connection, request_timeout_s=1)
+    before = set(threading.enumerate())
+    with pytest.raises(SinkUnavailable):
+        reader.spans(["t"])
+    with pytest.raises(SinkUnavailable):
+        max_message_bytes(connection, ["t"])
+    assert set(threading.enumerate()) - before == set()
+
+
 def test_a_producer_that_began_before_its_broker_finds_it(tmp_path: Path) -> None:
     port = any_free_port()
     producer = KafkaStreamProducer(KafkaConnection(f"127.0.0.1:{port}"), [str(Topic.EVENTS)])
@@ -259,3 +272,84 @@ def test_a_producer_that_began_before_its_broker_finds_it(tmp_path: Path) -> Non
         ensure_topics(KafkaConnection(bootstrap), TopicOptions())
         assert producer.wait_until_ready(60)
         producer.close()
+
+
+def test_what_waits_leaves_with_the_next_push(stream: Stream) -> None:
+    arrived = threading.Semaphore(0)
+    for _ in range(3):
+        stream.producer.send(
+            stream.topic, b"k", b"v", [], lambda *_: arrived.release(), waits_for_push=True
+        )
+    stream.producer.push()
+    for _ in range(3):
+        assert arrived.acquire(timeout=30)
+    assert len(stream.read(0, 3)) == 3
+
+
+@pytest.mark.parametrize("compression", ["none", "lz4", "zstd"])
+def test_many_records_at_once_share_batches_and_each_learns_its_own_place(
+    broker: str, compression: str
+) -> None:
+    connection = KafkaConnection(broker)
+    topic = f"t-{uuid.uuid4().hex[:8]}"
+    with closing(KafkaAdminClient(bootstrap_servers=broker)) as admin:
+        admin.create_topics({topic: {"num_partitions": 2}}, wait_for_metadata=True)
+    options = ProducerOptions(compression=compression, batch_bytes=20_000)
+    with closing(KafkaStreamProducer(connection, [topic], options)) as producer:
+        assert producer.wait_until_ready(30)
+        placements = send_all(producer, topic, [b"%d " % n * (n % 400) for n in range(2_000)])
+    with closing(KafkaReader(connection)) as reader:
+        read = {
+            (record.partition, record.offset): record.value
+            for span in reader.spans([topic])
+            for record in reader.read(
+                topic, span.partition, 0, span.end, max_bytes=LARGE, max_records=LARGE
+            )
+        }
+    assert len(read) == 2_000
+    for number, placement in enumerate(placements):
+        assert isinstance(placement, Placement)
+        assert read[placement.partition, placement.offset] == b"%d " % number * (number % 400)
+
+
+def test_a_batch_larger_than_the_broker_takes_is_split_and_no_record_is_lost(broker: str) -> None:
+    connection = KafkaConnection(broker)
+    topic = f"t-{uuid.uuid4().hex[:8]}"
+    with closing(KafkaAdminClient(bootstrap_servers=broker)) as admin:
+        configs = {"max.message.bytes": "50000"}
+        admin.create_topics(
+            {topic: {"num_partitions": 1, "configs": configs}}, wait_for_metadata=True
+        )
+    options = ProducerOptions(compression="none", linger_ms=200)
+    with closing(KafkaStreamProducer(connection, [topic], options)) as producer:
+        assert producer.wait_until_ready(30)
+        producer._limits[topic] = MAX_MESSAGE_BYTES  # as if the limit had been lowered just now
+        values = [b"%d" % number + b"." * 9_000 for number in range(20)]
+        placements = send_all(producer, topic, [*values, b"." * 60_000])
+    *stored, refused = placements
+    assert isinstance(refused, SinkUnavailable)
+    with closing(KafkaReader(connection)) as reader:
+        records = list(reader.read(topic, 0, 0, 20, max_bytes=LARGE, max_records=LARGE))
+    places = {record.offset: record.value for record in records}
+    assert [places[place.offset] for place in stored if isinstance(place, Placement)] == values
+
+
+def send_all(
+    producer: KafkaStreamProducer, topic: str, values: list[bytes]
+) -> list[Placement | Exception | None]:
+    """Send records without waiting in between; return what became of each."""
+    outcomes: list[Placement | Exception | None] = [None] * len(values)
+    missing = threading.Semaphore(0)
+
+    def remember(number: int) -> Callable[[Placement | None, Exception | None], None]:
+        def on_done(placement: Placement | None, error: Exception | None) -> None:
+            outcomes[number] = placement or error
+            missing.release()
+
+        return on_done
+
+    for number, value in enumerate(values):
+        producer.send(topic, b"%d" % number, value, [("n", b"%d" % number)], remember(number))
+    for _ in values:
+        assert missing.acquire(timeout=30)
+    return outcomes

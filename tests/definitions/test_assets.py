@@ -41,7 +41,17 @@ def test_a_partitioned_check_has_the_partitions_of_its_asset():
 
 
 @pytest.mark.parametrize(
-    "job_name", ["ingest_job", "rebuild_job", "marts_job", "audit_job", "maintenance_job"]
+    "job_name",
+    [
+        "ingest_job",
+        "rebuild_job",
+        "identity_job",
+        "marts_job",
+        "credit_job",
+        "fraud_job",
+        "audit_job",
+        "maintenance_job",
+    ],
 )
 def test_every_job_says_what_it_does_and_runs_in_one_process(job_name):
     job = defs.get_job_def(job_name)
@@ -52,13 +62,23 @@ def test_every_job_says_what_it_does_and_runs_in_one_process(job_name):
 def test_whatever_writes_tables_waits_in_a_pool():
     pools = {
         op.name: op.pool
-        for job in ("ingest_job", "rebuild_job", "marts_job", "maintenance_job")
+        for job in (
+            "ingest_job",
+            "rebuild_job",
+            "marts_job",
+            "credit_job",
+            "fraud_job",
+            "maintenance_job",
+        )
         for op in defs.get_job_def(job).all_node_defs
     }
     assert pools == {
         "land_micro_batches": "landing",
         "rebuild_clean_days": "landing",
+        "stitch_identities": "marts",
         "build_due_days": "marts",
+        "build_due_credit": "marts",
+        "judge_days": "marts",
         "prune_raw_rows": "landing",
         "prune_runs": None,
         "drop_leftovers": "landing",

@@ -33,3 +33,15 @@ def test_the_launcher_of_the_daemon_loads_none_of_the_pipeline():
         "print(sorted(m for m in ('polars', 'kafka', 'assets') if m in sys.modules))"
     )
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_what_runs_are_forked_from_holds_all_they_need_and_no_thread_that_must_not_be_forked():
+    done = load(
+        "import pathlib, sys, orchestration.preloaded;"
+        "needed = ('great_expectations', 'kafka', 'clickhouse_connect');"
+        "names = {p.read_text().strip() for p in pathlib.Path('/proc/self/task').glob('*/comm')};"
+        "print([m for m in needed if m not in sys.modules], 'grpc' in sys.modules,"
+        # One per core as soon as a query ran; its cleaner of files alone holds no lock.
+        " {name for name in names if name.startswith('polars-')} - {'polars-ooc-clea'})"
+    )
+    assert done.stdout.strip() == "[] False set()", done.stderr

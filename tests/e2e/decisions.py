@@ -222,7 +222,24 @@ SCENARIOS = (
         (_organic("outside_window", 1),),
         _refused(DAY_MS + 1, "outside_window"),
     ),
-    Scenario("c@0_n", (Touch("click", "alpha", 0),), (_won("click", "device_id", 0),)),
+    # A click younger than a second cannot have led to the install: the rules block it by default.
+    Scenario(
+        "c@0_n",
+        (Touch("click", "alpha", 0),),
+        (_organic("fraud_blocked:click_injection.ctit_short", 1),),
+        _refused(0, "fraud_blocked:click_injection.ctit_short"),
+    ),
+    Scenario(
+        "c@-999ms_n",
+        (Touch("click", "alpha", 1 - SECOND_MS),),
+        (_organic("fraud_blocked:click_injection.ctit_short", 1),),
+        _refused(SECOND_MS - 1, "fraud_blocked:click_injection.ctit_short"),
+    ),
+    Scenario(
+        "c@-1s_n",
+        (Touch("click", "alpha", -SECOND_MS),),
+        (_won("click", "device_id", SECOND_MS),),
+    ),
     Scenario(
         "c@+1s_n",
         (Touch("click", "alpha", SECOND_MS),),

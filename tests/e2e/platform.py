@@ -96,21 +96,28 @@ class Platform:
 
     # The command line ----------------------------------------------------------------------
 
-    def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Start a command and return at once."""
+    def start(
+        self, *arguments: str, environment: Mapping[str, str] | None = None
+    ) -> "subprocess.Popen[str]":
+        """Start a command and return at once; `environment` is on top of the stack's."""
         return subprocess.Popen(
             [sys.executable, "-m", "cli.main", *arguments],
             cwd=PROJECT,
-            env=self.environment,
+            env={**self.environment, **(environment or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
-    def run(self, *arguments: str, timeout: float = 120) -> Finished:
+    def run(
+        self,
+        *arguments: str,
+        timeout: float = 120,
+        environment: Mapping[str, str] | None = None,
+    ) -> Finished:
         """Run a command to its end."""
-        process = self.start(*arguments)
+        process = self.start(*arguments, environment=environment)
         try:
             output, errors = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
@@ -178,7 +185,8 @@ class Platform:
                 rows[name].pid != pid for name, pid in killed.items()
             )
 
-        wait_until(is_healed, seconds=seconds, what=f"{', '.join(killed)} healed")
+        # Asking starts a process of its own each time: often enough is once a second.
+        wait_until(is_healed, seconds=seconds, what=f"{', '.join(killed)} healed", pause=1.0)
         return time.monotonic() - began
 
     # HTTP ----------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from tests.e2e.decisions import SCENARIOS
 from tests.e2e.platform import App, Finished, Platform
@@ -22,6 +23,8 @@ class Played:
     now_ms: int
     apps: dict[str, App]
     answers: dict[str, Answers]
+    market: Path
+    market_sent: list[Finished]
     synced: Finished
 
     def app_id(self, name: str) -> str:
@@ -49,7 +52,19 @@ def play(platform: Platform) -> Played:
             name: pool.submit(story, platform, apps[name], now_ms)
             for name, story in STORIES.items()
         }
+        market = platform.home / "market"
+        market_sent = pool.submit(_send_market, platform, market)
         for scenario in played:
             scenario.result()
         answers = {name: story.result() for name, story in told.items()}
-    return Played(now_ms, apps, answers, platform.sync())
+        sent = market_sent.result()
+    return Played(now_ms, apps, answers, market, sent, platform.sync())
+
+
+def _send_market(platform: Platform, folder: Path) -> list[Finished]:
+    """Make a small market, send it, and send all of it once more."""
+    size = ("--users", "150", "--days", "2", "--shape", "fraud_heavy_launch", "--seed", "3")
+    return [
+        platform.run("simulate", *size, "--out", str(folder), "--send", "--json"),
+        platform.run("simulate", "send", str(folder), "--again", "--json"),
+    ]

@@ -81,7 +81,7 @@ def test_late_data_changes_exactly_the_days_it_belongs_to(
     }
     rows = platform.sql(
         "SELECT media_source FROM mart.attributed_installs WHERE app_id = {app:String}"
-        " ORDER BY installed_at",
+        " AND ruleset_id = 'ours' ORDER BY installed_at",
         app=app.app_id,
     )
     assert rows == [("organic",), ("latecomer",)]

@@ -100,7 +100,11 @@ def test_no_install_has_two_decisions_and_none_has_no_decision(
         """
         SELECT i.app_id, i.install_id, countIf(a.install_id != '')
         FROM mart.installs AS i
-        LEFT JOIN (SELECT app_id, install_id FROM mart.attributed_installs WHERE is_primary) AS a
+        LEFT JOIN
+        (
+            SELECT app_id, install_id FROM mart.attributed_installs
+            WHERE ruleset_id = 'ours' AND is_primary
+        ) AS a
             ON a.app_id = i.app_id AND a.install_id = i.install_id
         GROUP BY i.app_id, i.install_id
         HAVING countIf(a.install_id != '') != 1"""
@@ -124,5 +128,6 @@ def test_reconciliation_of_the_sync_compared_every_identity_and_found_no_differe
         ("dead_letters", True, 0),
         ("installs", True, 0),
         ("items", True, 0),
+        ("revenue", True, 0),
         ("stream", True, 0),
     ]

@@ -106,7 +106,7 @@ def test_a_clock_two_hours_fast_is_corrected_by_what_the_collector_saw(
                a.media_source, a.ctit_ms
         FROM clean.events AS e
         INNER JOIN mart.attributed_installs AS a ON a.app_id = e.app_id
-        WHERE e.app_id = {app:String}""",
+        WHERE e.app_id = {app:String} AND a.ruleset_id = 'ours'""",
         app=played.app_id("fast_clock"),
     )
     assert skew_ms == seen_skew_ms == correction_ms

@@ -140,7 +140,7 @@ class Witness:
 
     def wait_for(self, requests: int, *, seconds: float = 120) -> None:
         """Wait until that many more requests have been acknowledged."""
-        target = self.ledger.count("acknowledged") + requests
+        target = self._acknowledged() + requests
         deadline = time.monotonic() + seconds
         while self._acknowledged() < target:
             assert time.monotonic() < deadline, f"too few acknowledgements: {self.ledger}"
@@ -243,7 +243,7 @@ _INSTALLS = """
     SELECT splitByChar('.', i.source_message_id)[1] AS token, count(), uniqExact(i.install_id)
     FROM mart.attributed_installs AS a
     INNER JOIN mart.installs AS i ON a.app_id = i.app_id AND a.install_id = i.install_id
-    WHERE a.app_id = {app:String} AND a.is_primary
+    WHERE a.app_id = {app:String} AND a.ruleset_id = 'ours' AND a.is_primary
       AND startsWith(i.source_message_id, {run:String})
     GROUP BY token"""
 

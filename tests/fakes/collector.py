@@ -5,10 +5,15 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
+
+import uvicorn
+from uvicorn.server import ServerState
 
 from ingest_api.app import Collector, create_app
+from ingest_api.connections import protocol_of
 from ingest_api.keys import AppEntry, KeyEntry, KeyRing, Snapshot
+from ingest_api.leases import Ask
 from ingest_api.options import CollectorOptions
 from unmogrowp.contracts.receipts import receipt_secret
 from unmogrowp.contracts.topics import Topic
@@ -66,10 +71,18 @@ class FakeCollector:
     stream: MemoryStream = field(default_factory=lambda: MemoryStream([str(t) for t in Topic]))
     ring: KeyRing = field(default_factory=lambda: KeyRing(PEPPER, snapshot()))
     clock: FrozenClock = field(default_factory=FrozenClock)
+    # How requests arrive: as bytes of a connection, or as foreign ASGI servers call.
+    is_asgi: ClassVar[bool] = False
+    ask_for_tokens: Ask | None = None
 
     def __post_init__(self) -> None:
         self.app: Collector = create_app(
-            self.options, self.stream, self.ring, receipt_secret=SECRET, clock=self.clock
+            self.options,
+            self.stream,
+            self.ring,
+            receipt_secret=SECRET,
+            clock=self.clock,
+            ask_for_tokens=self.ask_for_tokens,
         )
 
     def run(self, work: Callable[[], Awaitable[Any]]) -> Any:
@@ -77,6 +90,7 @@ class FakeCollector:
 
         async def within() -> Any:
             self.app.delivery.start()
+            self.app.delivery.open()
             try:
                 return await work()
             finally:
@@ -98,7 +112,13 @@ class FakeCollector:
         *,
         peer: str = "198.51.100.7",
     ) -> Answer:
-        """Speak ASGI once; `body` may come in pieces."""
+        """Send one request; `body` may come in pieces."""
+        if not self.is_asgi:
+            wire = request_bytes(method, target, body, headers)
+            connection = FakeConnection(self.app, peer)
+            for piece in wire:
+                connection.feed(piece)
+            return await connection.answer()
         path, _, query = target.partition("?")
         pieces = [body] if isinstance(body, bytes) else list(body)
         scope = {
@@ -145,6 +165,97 @@ class FakeCollector:
     def records(self, topic: Topic = Topic.EVENTS) -> list[StreamRecord]:
         """Return what the stream holds of a topic."""
         return self.stream.records(str(topic))
+
+
+class FakeTransport(asyncio.Transport):
+    """Keeps what was written."""
+
+    def __init__(self, peer: str) -> None:
+        super().__init__({"peername": (peer, 4711), "sockname": ("127.0.0.1", 80)})
+        self.written = bytearray()
+        self.is_closed = False
+        self.is_paused = False
+
+    def write(self, data: Any) -> None:
+        self.written += data
+
+    def is_closing(self) -> bool:
+        return self.is_closed
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def pause_reading(self) -> None:
+        self.is_paused = True
+
+    def resume_reading(self) -> None:
+        self.is_paused = False
+
+
+class FakeConnection:
+    """A client's end of one connection to the collector, without a socket."""
+
+    def __init__(
+        self, app: Collector, peer: str = "198.51.100.7", *, keep_alive_seconds: float = 65.0
+    ) -> None:
+        config = uvicorn.Config(app, lifespan="off", log_config=None, ws="none")
+        config.load()
+        self.state = ServerState()
+        self.transport = FakeTransport(peer)
+        self.protocol = protocol_of(app.intake)(
+            config, self.state, {}, _loop=asyncio.get_running_loop()
+        )
+        self.protocol.timeout_keep_alive = keep_alive_seconds  # type: ignore[assignment]
+        self.protocol.connection_made(self.transport)
+
+    def feed(self, data: bytes) -> None:
+        if not self.transport.is_closed:
+            self.protocol.data_received(data)
+
+    async def answer(self, seconds: float = 5.0) -> Answer:
+        """Wait for the next answer and take it off the wire."""
+        async with asyncio.timeout(seconds):
+            while (found := parse_answer(self.transport.written)) is None:
+                await asyncio.sleep(0.001)
+        answer, size = found
+        del self.transport.written[:size]
+        return answer
+
+    def lose(self) -> None:
+        self.transport.is_closed = True
+        self.protocol.connection_lost(None)
+
+
+def request_bytes(
+    method: str,
+    target: str,
+    body: bytes | Sequence[bytes] = b"",
+    headers: dict[str, str] | None = None,
+) -> list[bytes]:
+    """Return a request as it goes over the wire: the head, then the body in its pieces."""
+    pieces = [body] if isinstance(body, bytes) else list(body)
+    length = str(sum(map(len, pieces)))
+    lines = [f"{method} {target} HTTP/1.1"]
+    fields = {"Host": "collector", "Content-Length": length, **(headers or {})}
+    lines += [f"{name}: {value}" for name, value in fields.items()]
+    return ["\r\n".join((*lines, "", "")).encode("latin-1"), *(piece for piece in pieces if piece)]
+
+
+def parse_answer(written: bytes | bytearray) -> tuple[Answer, int] | None:
+    """Return the first whole answer and its size; an interim one is skipped with it."""
+    head, end, rest = bytes(written).partition(b"\r\n\r\n")
+    if not end:
+        return None
+    if head.startswith(b"HTTP/1.1 100"):
+        found = parse_answer(rest)
+        return found and (found[0], found[1] + len(head) + 4)
+    status, *lines = head.decode("latin-1").split("\r\n")
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+    length = int(headers.get("content-length", "0"))
+    if len(rest) < length:
+        return None
+    headers.pop("date", None)
+    return Answer(int(status.split()[1]), headers, rest[:length]), len(head) + 4 + length
 
 
 def headers_of(record: StreamRecord) -> dict[str, str]:

@@ -11,9 +11,14 @@ from assets.auditing import ReportFolder
 from assets.checks.gx import ExpectationEngine
 from assets.checks.runner import QualityRunner
 from assets.landing import LandingTools
+from assets.rulesets import RulesetBook
 from tests.fakes.landing import House
+from unmogrowp.attribution.credit_queue import credit_enqueuer
 from unmogrowp.attribution.touched_days import enqueuer
+from unmogrowp.identity.build import IdentityOptions
+from unmogrowp.identity.rebuilt import rebuilt_devices_noter
 from unmogrowp.landing.land import Lander
+from unmogrowp.rulesets.assignment import Promotion
 
 
 class OpenLock:
@@ -37,6 +42,8 @@ class PipelineHouse(House):
     def __init__(self) -> None:
         super().__init__()
         self.lock = OpenLock()
+        self.promotions: list[Promotion] = []
+        self.rulesets = RulesetBook(lambda: self.promotions)
         self.instance = dg.DagsterInstance.ephemeral()
 
     def engine_of_expectations(self) -> ExpectationEngine:
@@ -50,7 +57,12 @@ class PipelineHouse(House):
         return QualityRunner(self.warehouse, self.engine_of_expectations(), self.clock, "run")
 
     def landing(self) -> Lander:
-        return self.lander(after_publish=(enqueuer(self.warehouse),))
+        return self.lander(
+            after_publish=(
+                enqueuer(self.warehouse, self.rulesets.all),
+                credit_enqueuer(self.warehouse),
+            )
+        )
 
     def resources(self, folder: Path = Path("/nonexistent")) -> dict[str, Any]:
         return {
@@ -58,15 +70,18 @@ class PipelineHouse(House):
             "clock": self.clock,
             "event_stream": self.stream,
             "pipeline_lock": self.lock,
+            "rulesets": self.rulesets,
             "quality": self.quality(),
             "report_folder": ReportFolder(folder),
+            "identity_options": IdentityOptions(),
             "landing": LandingTools(
                 self.warehouse,
                 self.stream,
                 self.clock,
                 self.options,
-                (enqueuer(self.warehouse),),
+                (enqueuer(self.warehouse, self.rulesets.all), credit_enqueuer(self.warehouse)),
                 "run",
+                (rebuilt_devices_noter(self.warehouse),),
             ),
         }
 

@@ -22,6 +22,7 @@ from typing import Any, Self
 
 import psutil
 
+from local_stack import valkey
 from local_stack.kafka import running_kafka
 from local_stack.ports import any_free_port
 from local_stack.postgres import running_postgres
@@ -36,6 +37,7 @@ from unmogrowp.stream.port import StreamRecord
 
 PROJECT = Path(__file__).parent.parent.parent
 LARGE = 10**9
+VALKEY_PASSWORD = "only-for-tests"  # pragma: allowlist secret
 
 
 class Server:
@@ -50,8 +52,11 @@ class Server:
         self._postgres: ExitStack | None = None
         self._postgres_port = any_free_port()
         self.collector: subprocess.Popen[bytes] | None = None
+        self._valkey_port = any_free_port()
+        self.valkey: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
+        self.start_valkey()
         self.bootstrap = self._stack.enter_context(running_kafka(self.folder / "kafka"))
         self.postgres_url = self.start_postgres()
         ensure_topics(KafkaConnection(self.bootstrap), TopicOptions())
@@ -69,6 +74,7 @@ class Server:
         self.signal_broker(signal.SIGCONT)
         self.stop_collector()
         self.stop_postgres()
+        self.kill_valkey()
         self._stack.close()
 
     def start_postgres(self) -> str:
@@ -81,6 +87,20 @@ class Server:
         if self._postgres is not None:
             self._postgres.close()
             self._postgres = None
+
+    def start_valkey(self) -> None:
+        command = valkey.prepare(self.folder / "valkey", self._valkey_port, VALKEY_PASSWORD)
+        log = (self.folder / "valkey.log").open("ab")
+        self.valkey = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        log.close()
+        url = f"redis://127.0.0.1:{self._valkey_port}/0"
+        self.wait_until(lambda: valkey.is_ready(url, VALKEY_PASSWORD), 20)
+
+    def kill_valkey(self) -> None:
+        if self.valkey is not None:
+            self.valkey.kill()
+            self.valkey.wait()
+            self.valkey = None
 
     def _control(self, change: Callable[[Any, apps.Actor], Any]) -> Any:
         engine = build_engine(self.postgres_url)
@@ -104,6 +124,8 @@ class Server:
             "UNMOGROWP_HOME": str(self.home),
             "UNMOGROWP_KAFKA__BOOTSTRAP_SERVERS": self.bootstrap,
             "UNMOGROWP_POSTGRES__URL": self.postgres_url,
+            "UNMOGROWP_REDIS__URL": f"redis://127.0.0.1:{self._valkey_port}/0",
+            "UNMOGROWP_REDIS__PASSWORD": VALKEY_PASSWORD,
             "UNMOGROWP_COLLECTOR__PORT": str(self.port),
             "UNMOGROWP_COLLECTOR__MIN_FREE_DISK_BYTES": "0",
             **self._environment,
@@ -205,6 +227,7 @@ class Clients:
     acknowledged: list[str] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
     without_retry_after: int = 0
+    slowest_seconds: float = 0.0
 
     def __post_init__(self) -> None:
         self._stopping = threading.Event()
@@ -230,7 +253,9 @@ class Clients:
                 for message_id in ids
             ]  # fmt: skip
             body = gzip.compress(json.dumps({"batch": items}).encode(), 1)
+            began = time.monotonic()
             status, found, _ = self.server.answer("POST", "/v1/batch", body, headers)
+            self.slowest_seconds = max(self.slowest_seconds, time.monotonic() - began)
             self.statuses[status] += 1
             if status == 200:
                 self.acknowledged.extend(ids)

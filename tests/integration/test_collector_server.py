@@ -3,6 +3,7 @@
 import json
 import logging
 import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from tests.running_stack import open_folder
 from unmogrowp.stream.collector_control import request_reports
 
 MIB = 1024 * 1024
+TOUCHES_A_SECOND = 50
+BURST_SECONDS = 2
 RECORDED = sorted((PROJECT / "tests" / "fixtures" / "clients").glob("*/*.json"))
 
 
@@ -28,6 +31,8 @@ def server() -> Iterator[Server]:
             UNMOGROWP_COLLECTOR__IN_FLIGHT_BYTES=str(8 * MIB),
             UNMOGROWP_COLLECTOR__ACK_TIMEOUT_MS="4000",
             UNMOGROWP_COLLECTOR__STATS_INTERVAL_SECONDS="0.5",
+            UNMOGROWP_COLLECTOR__RATE_TOUCHES_PER_APP=str(TOUCHES_A_SECOND),
+            UNMOGROWP_COLLECTOR__RATE_BURST_SECONDS=str(BURST_SECONDS),
         ) as running,
     ):
         yield running
@@ -157,6 +162,80 @@ def test_postgres_may_be_away_also_while_the_collector_starts(server: Server) ->
         lambda: server.answer("POST", "/v1/batch", body, server.authorization(write_key))[0] == 200,
         30,
     )
+
+
+def click_for(server: Server, app_id: str, seconds: float) -> Counter[int]:
+    """Send clicks from eight clients for some time; return the answers."""
+    statuses: Counter[int] = Counter()
+    deadline = time.monotonic() + seconds
+
+    def click() -> None:
+        while time.monotonic() < deadline:
+            status, found, _ = server.answer("GET", f"/v1/click?app_id={app_id}&media_source=m")
+            statuses[status] += 1
+            if status == 429:
+                assert int(found["retry-after"]) >= 1
+            time.sleep(0.005)
+
+    threads = [threading.Thread(target=click) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return statuses
+
+
+def test_two_workers_keep_one_limit_together_with_and_without_valkey(server: Server) -> None:
+    app_id, _, _ = server.create_app()
+    click_for(server, app_id, 0.5)  # the app is known to both workers
+    time.sleep(BURST_SECONDS + 1)
+    together = click_for(server, app_id, 4)
+    assert set(together) == {200, 429}
+    allowed = TOUCHES_A_SECOND * (BURST_SECONDS + 4)
+    # Each worker may be ahead of the shared bucket by its credit, once.
+    assert 0.6 * allowed <= together[200] <= allowed + 2 * 40
+    server.kill_valkey()
+    try:
+        other, _, _ = server.create_app()
+        alone = click_for(server, other, 4)
+        assert set(alone) == {200, 429}
+        assert alone[200] <= 2 * allowed + 2 * 40
+    finally:
+        server.start_valkey()
+    now_ms = int(time.time() * 1000) + 1
+    request_reports(server.home / "run" / "collector", now_ms, 30)
+    assert refused_for_rate(server, app_id) >= together[429]
+    assert refused_for_rate(server, other) == alone[429]
+
+
+def refused_for_rate(server: Server, app_id: str) -> int:
+    last: dict[tuple[Any, ...], int] = {}
+    for report in server.reports():
+        for row in report["counts"]:
+            if row["app_id"] == app_id:
+                found = row["refused"].get("rate.limited", 0)
+                last[report["boot_id"], row["hour"], row["topic"]] = found
+    return sum(last.values())
+
+
+@pytest.mark.parametrize("fate", ["killed", "stands still"])
+def test_the_end_of_valkey_costs_no_request_anything(server: Server, fate: str) -> None:
+    assert server.valkey is not None
+    with Clients(server) as clients:
+        time.sleep(1)
+        if fate == "killed":
+            server.kill_valkey()
+        else:
+            server.valkey.send_signal(signal.SIGSTOP)
+        time.sleep(3)
+        if fate == "killed":
+            server.start_valkey()
+        else:
+            server.valkey.send_signal(signal.SIGCONT)
+        time.sleep(1)
+    assert set(clients.statuses) == {200}
+    assert clients.slowest_seconds < 3
+    assert_nothing_acknowledged_is_missing(server, clients)
 
 
 def counted(reports: list[dict[str, Any]], app_id: str) -> int:

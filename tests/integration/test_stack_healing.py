@@ -27,10 +27,8 @@ pytestmark = [pytest.mark.stack, pytest.mark.kill]
 def test_a_killed_component_is_ready_again_without_help(stack: RunningStack, name: str) -> None:
     pid = stack.components()[name]["pid"]
     os.kill(pid, signal.SIGKILL)
-    row = stack.wait_until_running(name, other_than_pid=pid)
-    assert row["state"] == "running"
-    for other in stack.components():
-        stack.wait_until_running(other)
+    rows = stack.wait_until_all_run(other_than={name: pid})
+    assert {row["state"] for row in rows.values()} == {"running"}
 
 
 def test_every_killed_worker_of_the_collector_comes_back(stack: RunningStack) -> None:

@@ -9,10 +9,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import psutil
 import pytest
 
+from local_stack import lifecycle
+from local_stack.data_folder import DataFolder
+from local_stack.supervision import Supervisor
 from tests.running_stack import PROJECT, RunningStack, prepared_stack, running_stack
 
 
@@ -52,6 +56,21 @@ def test_down_leaves_no_process(small_stack: RunningStack) -> None:
     assert processes_of(small_stack) == []
     assert {row["state"] for row in small_stack.components().values()} == {"stopped"}
     assert "Nothing was running." in small_stack.ok("down")
+
+
+@pytest.mark.parametrize("step", ["stop_programs", "shut_down"])
+def test_down_leaves_no_process_when_the_supervisor_is_killed_meanwhile(
+    small_stack: RunningStack, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = getattr(Supervisor, step)
+
+    def killed_before_it_is_asked(supervisor: Supervisor, *arguments: Any) -> None:
+        os.kill(supervisor_pid(small_stack), signal.SIGKILL)
+        ask(supervisor, *arguments)
+
+    monkeypatch.setattr(Supervisor, step, killed_before_it_is_asked)
+    lifecycle.down(DataFolder(small_stack.home))
+    assert processes_of(small_stack) == []
 
 
 def test_ports_and_data_stay_the_same_over_a_restart(small_stack: RunningStack) -> None:

@@ -54,7 +54,7 @@ def traffic() -> MemoryStream:
 def run_cases(
     folder: Path, *, server: str = "", step: int = 1, offset: int = 0
 ) -> list[dict[str, Any]]:
-    """Run the undisturbed landing and one killed at every `step`-th point from `offset` on."""
+    """Run landing and rebuild undisturbed, and killed at every `step`-th state from `offset`."""
     stream_file = folder / "stream"
     FrozenStream.of(traffic()).save(stream_file)
     done = subprocess.run(
@@ -78,18 +78,25 @@ def run_cases(
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+def undisturbed(cases: list[dict[str, Any]], part: str) -> dict[str, Any]:
+    """Return the case of a part that nobody disturbed."""
+    return next(case for case in cases if case["part"] == part and not case["killed_by"])
+
+
 def differences(cases: list[dict[str, Any]]) -> list[str]:
-    """Return, in words, what differs from the undisturbed landing."""
-    undisturbed, *killed = cases
-    compared = ("hashes", "events", "touches", "reports", "open", "landed", "due")
+    """Return, in words, what differs from what nobody disturbed."""
+    compared = ("hashes", "events", "touches", "reports", "open", "landed", "marts", "due")
     found = []
-    for case in killed:
+    for case in cases:
+        if "point" not in case:
+            continue
         if case["killed_by"] != 9:
-            found.append(f"{case['point']}: was not killed")
+            found.append(f"{case['part']} {case['point']}: was not killed")
+        expected = undisturbed(cases, case["part"])
         found += [
-            f"{case['point']}: {name} {case[name]} instead of {undisturbed[name]}"
+            f"{case['part']} {case['point']}: {name} {case[name]} instead of {expected[name]}"
             for name in compared
-            if case[name] != undisturbed[name]
+            if case[name] != expected[name]
         ]
     return found
 
@@ -103,18 +110,21 @@ def test_killed_between_any_two_writes_the_repeat_gives_the_same_rows(tmp_path: 
         folder.mkdir()
     with ThreadPoolExecutor(2) as pool:
         even, odd = pool.map(lambda n: run_cases(folders[n], step=2, offset=n), range(2))
-    undisturbed = even[0]
-    assert [row[1] for row in undisturbed["events"]].count("m1") == 1
-    assert undisturbed["open"] == 0
-    assert undisturbed["due"] == []
-    assert len(even) + len(odd) == len(undisturbed["points"]) + 2
+    landing, rebuild = (undisturbed(even, part) for part in ("landing", "rebuild"))
+    assert [row[1] for row in landing["events"]].count("m1") == 1
+    assert landing["open"] == 0
+    assert landing["due"] != []
+    assert rebuild["due"] == []
+    visited = [(case["part"], case["point"]) for case in even + odd if "point" in case]
+    assert len(visited) == len(landing["states"]) + len(rebuild["states"])
     assert {
-        "before:planned",
-        "after:raw.requests",
-        "before:clean.events",
-        "after:clean.duplicates",
-        "before:touched",
-        "before:landed",
-        "before:rebuilt",
-    } <= set(undisturbed["points"])
+        ("landing", "before:planned"),
+        ("landing", "after:raw.requests"),
+        ("landing", "after:clean.events"),
+        ("landing", "after:clean.duplicates"),
+        ("landing", "after:touched"),
+        ("landing", "after:landed"),
+        ("rebuild", "after:clean.events"),
+        ("rebuild", "after:rebuilt"),
+    } <= set(visited)
     assert differences(even) + differences(odd) == []

@@ -6,8 +6,17 @@ from datetime import date
 from typing import Any
 
 from tests.market.model import Event, Touch, insert_events, insert_touches
-from tests.market.oracle import Candidate, Install, candidates_of, installs_of, order_of
+from tests.market.oracle import (
+    Candidate,
+    Install,
+    candidates_of,
+    installs_of,
+    is_reinstall,
+    order_of,
+)
+from tests.market.reengagement_oracle import Opening, openings_of, reengagements_of
 from unmogrowp.attribution.build import build_attribution_day, build_installs_day
+from unmogrowp.attribution.openings import build_openings_day
 from unmogrowp.clock import utc
 from unmogrowp.rulesets import OURS, Ruleset
 from unmogrowp.warehouse.client import Warehouse
@@ -44,22 +53,41 @@ def build_days(
     """Build installs, candidates and decisions of some days."""
     for day in days:
         build_installs_day(warehouse, day, watermark, StillClock())
+        if ruleset.reengagement.is_on:
+            build_openings_day(warehouse, day, watermark, StillClock())
+        build_attribution_day(warehouse, ruleset, day, watermark, StillClock())
+
+
+def build_installs(warehouse: Warehouse, days: Sequence[date], watermark: int = 1) -> None:
+    """Build the installs and openings of some days."""
+    for day in days:
+        build_installs_day(warehouse, day, watermark, StillClock())
+        build_openings_day(warehouse, day, watermark, StillClock())
+
+
+def decide_days(
+    warehouse: Warehouse, days: Sequence[date], ruleset: Ruleset, watermark: int = 1
+) -> None:
+    """Decide some days whose installs are built."""
+    for day in days:
         build_attribution_day(warehouse, ruleset, day, watermark, StillClock())
 
 
 def expected_rows(market: Market, ruleset: Ruleset = OURS) -> dict[str, list[dict[str, Any]]]:
     """Return what the oracle says the marts hold for a market."""
     installs = installs_of(market.events)
-    candidates = candidates_of(installs, market.touches, ruleset)
+    openings = openings_of(market.events)
+    reengaged = reengagements_of(openings, market.touches, ruleset)
+    candidates = [*candidates_of(installs, market.touches, ruleset), *reengaged]
+    conversions = [*installs, *{id(one.install): one.install for one in reengaged}.values()]
     return {
         "installs": sorted((_install_row(one) for one in installs), key=_sort_key),
+        "openings": sorted((_opening_row(one) for one in openings), key=_sort_key),
         "candidates": sorted((_candidate_row(one) for one in candidates), key=_sort_key),
         "decisions": sorted(
             (
-                _decision_row(
-                    install, [one for one in candidates if one.install is install], ruleset
-                )
-                for install in installs
+                _decision_row(one, [each for each in candidates if each.install is one], ruleset)
+                for one in conversions
             ),
             key=_sort_key,
         ),
@@ -73,9 +101,7 @@ def actual_rows(
     found: dict[str, dict[str, list[dict[str, Any]]]] = {}
     for name, sql in _QUERIES.items():
         for row in warehouse.records(sql, {"ruleset_id": ruleset.ruleset_id}):
-            app = found.setdefault(
-                row.pop("app_id"), {"installs": [], "candidates": [], "decisions": []}
-            )
+            app = found.setdefault(row.pop("app_id"), {table: [] for table in _QUERIES})
             app[name].append(_plain(row))
     for tables in found.values():
         for rows in tables.values():
@@ -93,15 +119,26 @@ _QUERIES = {
                is_referrer_time_assumed,
                toUnixTimestamp64Milli(install_begin_at) AS install_begin_at, source_message_id
         FROM mart.installs""",
+    "openings": """
+        SELECT app_id, conversion_id, install_id, device_key,
+               toUnixTimestamp64Milli(opened_at) AS opened_at,
+               toUnixTimestamp64Milli(installed_at) AS installed_at, inactive_ms, event_name,
+               platform, click_id, source_message_id
+        FROM mart.openings""",
     "candidates": """
         SELECT app_id, install_id, touch_id, touch_type, media_source, campaign,
                toUnixTimestamp64Milli(touch_at) AS touch_at, is_time_assumed, age_ms, match_type,
-               matched_on, window_ms, is_in_window, tier, rank, verdict, reason
+               matched_on, window_ms, is_in_window, tier, rank, verdict, reason, is_retargeting,
+               arrayMap(v -> (v.rule, v.mode, v.value, v.threshold), fraud_verdicts)
+                   AS fraud_verdicts,
+               conversion_id
         FROM mart.attribution_candidates
         WHERE ruleset_id = {ruleset_id:String}""",
     "decisions": """
-        SELECT app_id, install_id, conversion_kind, is_organic, organic_reason, media_source,
-               campaign, touch_id, touch_type, toUnixTimestamp64Milli(touch_at) AS touch_at,
+        SELECT app_id, conversion_id, install_id, device_key,
+               toUnixTimestamp64Milli(installed_at) AS installed_at, conversion_kind,
+               is_organic, organic_reason, media_source, campaign, touch_id, touch_type,
+               toUnixTimestamp64Milli(touch_at) AS touch_at,
                match_type, ctit_ms, window_ms, candidate_count, eligible_count,
                arrayMap(one -> one.1, assists) AS assists
         FROM mart.attributed_installs
@@ -121,7 +158,7 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _sort_key(row: dict[str, Any]) -> tuple[str, str]:
-    return str(row["install_id"]), str(row.get("touch_id", ""))
+    return str(row.get("conversion_id", row["install_id"])), str(row.get("touch_id", ""))
 
 
 def _install_row(one: Install) -> dict[str, Any]:
@@ -147,6 +184,21 @@ def _install_row(one: Install) -> dict[str, Any]:
     }
 
 
+def _opening_row(one: Opening) -> dict[str, Any]:
+    return {
+        "conversion_id": one.conversion_id,
+        "install_id": one.install_id,
+        "device_key": one.event.device_key,
+        "opened_at": one.event.occurred_at,
+        "installed_at": one.touches_after,
+        "inactive_ms": one.inactive_ms,
+        "event_name": one.event.event_name,
+        "platform": one.event.platform,
+        "click_id": one.click_id,
+        "source_message_id": one.event.message_id,
+    }
+
+
 def _candidate_row(one: Candidate) -> dict[str, Any]:
     return {
         "install_id": one.install.install_id,
@@ -165,6 +217,9 @@ def _candidate_row(one: Candidate) -> dict[str, Any]:
         "rank": one.rank,
         "verdict": one.verdict,
         "reason": one.reason,
+        "is_retargeting": one.touch.is_retargeting,
+        "fraud_verdicts": one.fraud_verdicts,
+        "conversion_id": one.install.conversion_id,
     }
 
 
@@ -174,12 +229,16 @@ def _decision_row(
     ordered = sorted(considered, key=lambda one: order_of(one, ruleset))
     eligible = [one for one in ordered if one.rank > 0]
     refused = [one for one in ordered if one.rank == 0]
-    since = None if install.previous_at is None else install.installed_at - install.previous_at
+    kind = "re_engagement" if isinstance(install, Opening) else "install"
+    if is_reinstall(install, ruleset):
+        is_retargeted = bool(eligible) and eligible[0].touch.is_retargeting
+        kind = "re_attribution" if is_retargeted else "reinstall"
     row: dict[str, Any] = {
+        "conversion_id": install.conversion_id,
         "install_id": install.install_id,
-        "conversion_kind": "reinstall"
-        if since is not None and since <= ruleset.reinstall_window_ms
-        else "install",
+        "device_key": install.event.device_key,
+        "installed_at": install.installed_at,
+        "conversion_kind": kind,
         "is_organic": not eligible,
         "organic_reason": "",
         "media_source": "organic",

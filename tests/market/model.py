@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -38,6 +39,7 @@ class Event:
     received_at: int = 0
     clock_skew_ms: int = 0
     platform: str = "android"
+    os_version: str = ""
     app_version: str = "1.0"
     device_model: str = "Pixel 8"
     country: str = "DE"
@@ -48,6 +50,11 @@ class Event:
     android_id: str = ""
     anonymous_id: str = ""
     user_id: str = ""
+    ip_prefix: str = ""
+    ip_hash: str = ""
+    user_agent: str = ""
+    revenue: str | None = None
+    currency: str = ""
     properties: dict[str, Any] = field(default_factory=dict)
     context: dict[str, Any] = field(default_factory=dict)
     offset: int = 0
@@ -79,6 +86,12 @@ class Touch:
     gaid: str = ""
     android_id: str = ""
     user_id: str = ""
+    ip_hash: str = ""
+    user_agent: str = ""
+    is_retargeting: bool = False
+    cost_model: str = ""
+    cost_value: str | None = None
+    cost_currency: str = ""
     offset: int = 0
 
     @property
@@ -99,6 +112,7 @@ def insert_events(
         row = asdict(event)
         row["occurred_at"] = utc(event.occurred_at)
         row["received_at"] = utc(event.received)
+        row["revenue"] = None if event.revenue is None else Decimal(event.revenue)
         row["properties"] = json.dumps(event.properties, ensure_ascii=False)
         row["context"] = json.dumps(event.context, ensure_ascii=False)
         row["landing_seq"] = landing_seq
@@ -117,17 +131,25 @@ def insert_touches(
         row = asdict(touch)
         row["touch_at"] = utc(touch.touch_at)
         row["received_at"] = utc(touch.received)
+        row["cost_value"] = None if touch.cost_value is None else Decimal(touch.cost_value)
         row["topic_id"] = TOPIC_ID
         rows.append(row)
     _insert(warehouse, table, rows)
+
+
+_MONEY = ("revenue", "cost_value")
 
 
 def _insert(warehouse: Warehouse, table: str, rows: list[dict[str, Any]]) -> None:
     if not rows:
         return
     kinds = {
-        name: pa.timestamp("ms", tz="UTC")
+        name: pa.decimal128(38, 9)
+        if name in _MONEY
+        else pa.timestamp("ms", tz="UTC")
         if isinstance(value, datetime)
+        else pa.bool_()
+        if isinstance(value, bool)
         else pa.int64()
         if isinstance(value, int)
         else pa.string()

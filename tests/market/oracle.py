@@ -9,11 +9,12 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote, unquote_plus
 
-from tests.market.model import DAY, HOUR, INSTALLED, Event, Touch
+from tests.market.model import DAY, HOUR, INSTALLED, SECOND, Event, Touch
+from tests.market.suspicions import suspicions_of
 from unmogrowp.rulesets import MatchMethod, Ruleset, TouchType
 
 MOBILE = ("ios", "android")
@@ -45,8 +46,15 @@ class Install:
     def install_id(self) -> str:
         return self.id_of(self.ordinal)
 
+    @property
+    def conversion_id(self) -> str:
+        return self.install_id
+
     def id_of(self, ordinal: int) -> str:
         return digest(self.app_id, self.event.device_key, str(ordinal))
+
+
+Verdict = tuple[str, str, float, float]
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,8 @@ class Candidate:
     tier: int
     age_ms: int
     is_time_assumed: bool = False
+    fraud_verdicts: tuple[Verdict, ...] = ()
+    refusal: str = ""
     rank: int = 0
     verdict: str = "refused"
     reason: str = ""
@@ -135,8 +145,8 @@ def _install(event: Event, ordinal: int, is_implied: bool, previous_at: int | No
         usable(values.get("clickid", "")),
         usable(values.get("unmogrowp_click_id", "")),
         gclid,
-        usable(text_of(_nested(event.context, "campaign", "click_id"))),
-        usable(text_of(_nested(event.context, "referrer", "id"))),
+        usable(text_of(nested(event.context, "campaign", "click_id"))),
+        usable(text_of(nested(event.context, "referrer", "id"))),
     )
     return Install(
         event=event,
@@ -175,7 +185,7 @@ def parse_referrer(text: str) -> dict[str, str]:
     return values
 
 
-def _nested(outer: dict[str, Any], name: str, key: str) -> Any:
+def nested(outer: dict[str, Any], name: str, key: str) -> Any:
     inner = outer.get(name)
     return inner.get(key) if isinstance(inner, dict) else None
 
@@ -204,15 +214,22 @@ def _seconds(value: Any) -> int:
 def candidates_of(
     installs: Iterable[Install], touches: Iterable[Touch], ruleset: Ruleset
 ) -> list[Candidate]:
-    first_copies: dict[tuple[str, str], Touch] = {}
-    for touch in sorted(touches, key=lambda one: (one.received, one.offset)):
-        first_copies.setdefault((touch.app_id, touch.touch_id), touch)
+    copies = first_copies_of(touches)
+    installs = list(installs)
     found: list[Candidate] = []
     for install in installs:
+        neighbours = [
+            one
+            for one in installs
+            if one.app_id == install.app_id
+            and one.event.ip_hash == install.event.ip_hash
+            and one.installed_at // DAY == install.installed_at // DAY
+        ]
+        is_crowd = len(neighbours) > ruleset.probabilistic.max_installs_per_address
         considered = [
             candidate
-            for touch in first_copies.values()
-            if (candidate := _consider(install, touch, ruleset)) is not None
+            for touch in copies
+            if (candidate := consider(install, touch, ruleset, is_crowd)) is not None
         ]
         has_landed_click = any(
             touch.app_id == install.app_id
@@ -220,17 +237,27 @@ def candidates_of(
             and touch.click_id not in ("", "0")
             and touch.click_id == install.click_id
             and _is_in_reach(install.installed_at - touch.touch_at, ruleset)
-            for touch in first_copies.values()
+            for touch in copies
         )
         if install.paid_source and not has_landed_click:
             made = _made_from_referrer(install, ruleset)
             considered += [made] if made is not None else []
-        found += _rank(considered, ruleset)
+        said = suspicions_of(considered, ruleset)
+        found += rank([_judged(one, ruleset, said) for one in considered], ruleset)
     return found
 
 
+def first_copies_of(touches: Iterable[Touch]) -> list[Touch]:
+    """Return each touch once: of copies, the first received speaks."""
+    first_copies: dict[tuple[str, str], Touch] = {}
+    for touch in sorted(touches, key=lambda one: (one.received, one.offset)):
+        first_copies.setdefault((touch.app_id, touch.touch_id), touch)
+    return list(first_copies.values())
+
+
 def _is_in_reach(age_ms: int, ruleset: Ruleset) -> bool:
-    longest = max(rule.window_ms for rule in ruleset.rules)
+    given = [one.window_ms for one in ruleset.rules] + [one.window_ms for one in ruleset.overrides]
+    longest = max(one for one in given if one is not None)
     return -DAY <= age_ms <= longest + DAY
 
 
@@ -253,33 +280,91 @@ def matches(install: Install, touch: Touch) -> tuple[str, ...]:
     )
 
 
-def _consider(install: Install, touch: Touch, ruleset: Ruleset) -> Candidate | None:
+def system_of(agent: str) -> str:
+    if re.search("iPhone|iPad|iPod|CFNetwork", agent):
+        return "ios"
+    return "android" if "Android" in agent else ""
+
+
+def version_of(agent: str) -> str:
+    found = re.search("(?:Android |iPhone OS |CPU OS )([0-9]+)", agent)
+    return "" if found is None or "Android 10; K)" in agent else found[1]
+
+
+def likeness(install: Install, touch: Touch, ruleset: Ruleset, is_crowd: bool) -> tuple[str, ...]:
+    """Return what makes a touch look like the same person, or nothing."""
+    event = install.event
+    device = event.context.get("device")
+    allowed = isinstance(device, dict) and device.get("adTrackingEnabled") in (True, "true", "1", 1)
+    if event.platform not in ("ios", "android") or (event.platform == "ios" and not allowed):
+        return ()
+    if is_crowd or not touch.ip_hash or touch.ip_hash != event.ip_hash:
+        return ()
+    has_id = any(
+        value.strip("0-") for value in (touch.idfa, touch.idfv, touch.gaid, touch.android_id)
+    )
+    if has_id and not ruleset.probabilistic.uses_touches_with_device_id:
+        return ()
+    if system_of(touch.user_agent) != event.platform:
+        return ()
+    digits = re.search("[0-9]+", event.os_version)
+    mine = digits[0] if digits else version_of(event.user_agent)
+    theirs = version_of(touch.user_agent)
+    if mine and theirs:
+        return ("ip_hash", "os", "os_version") if mine == theirs else ()
+    return ("ip_hash", "os")
+
+
+def consider(install: Install, touch: Touch, ruleset: Ruleset, is_crowd: bool) -> Candidate | None:
+    """Return the touch as a candidate by its best method; None where it matches in none."""
     if touch.app_id != install.app_id:
         return None
     age_ms = install.installed_at - touch.touch_at
-    matched_on = matches(install, touch)
-    has_user_rule = any(rule.method == MatchMethod.USER_ID for rule in ruleset.rules)
-    if not has_user_rule:
-        matched_on = tuple(name for name in matched_on if name != "user_id")
-    if not matched_on or not _is_in_reach(age_ms, ruleset):
+    if not _is_in_reach(age_ms, ruleset):
         return None
-    methods = {
+    rules = {
+        method: rule
+        for method in ruleset.method_order
+        if (rule := ruleset.rule(TouchType(touch.touch_type), method)) is not None
+    }
+    has_user_rule = any(rule.method == MatchMethod.USER_ID for rule in ruleset.rules)
+    matched_on = tuple(
+        name for name in matches(install, touch) if name != "user_id" or has_user_rule
+    )
+    like = (
+        likeness(install, touch, ruleset, is_crowd)
+        if ruleset.uses(MatchMethod.PROBABILISTIC)
+        else ()
+    )
+    ways = {
         MatchMethod.CLICK_ID: "click_id" in matched_on,
         MatchMethod.DEVICE_ID: bool({"idfa", "idfv", "gaid", "android_id"} & set(matched_on)),
         MatchMethod.USER_ID: "user_id" in matched_on,
-        MatchMethod.REFERRER: False,
+        MatchMethod.PROBABILISTIC: bool(like),
     }
-    rules = [
-        rule
-        for method in ruleset.method_order
-        if methods[method]
-        and (rule := ruleset.rule(TouchType(touch.touch_type), method)) is not None
-    ]
-    if not rules:
+    windows = {
+        method: ruleset.window_of(rule, touch.app_id, touch.media_source, touch.campaign)
+        for method, rule in rules.items()
+        if ways.get(method)
+    }
+
+    def is_in(method: MatchMethod) -> bool:
+        window_ms = windows[method]
+        return window_ms is not None and 0 <= age_ms <= window_ms
+
+    usable = [m for m in windows if m != MatchMethod.PROBABILISTIC or is_in(m)]
+    if not usable:
         return None
-    rule = next((one for one in rules if 0 <= age_ms <= one.window_ms), rules[0])
+    method = next((one for one in usable if is_in(one)), usable[0])
+    window_ms = windows[method]
     return Candidate(
-        install, touch, rule.method.value, matched_on, rule.window_ms, rule.tier, age_ms
+        install,
+        touch,
+        method.value,
+        matched_on + like,
+        -1 if window_ms is None else window_ms,
+        rules[method].tier,
+        age_ms,
     )
 
 
@@ -299,16 +384,69 @@ def _made_from_referrer(install: Install, ruleset: Ruleset) -> Candidate | None:
         campaign=install.paid_campaign,
         touch_at=touch_at,
     )
+    window_ms = ruleset.window_of(rule, touch.app_id, touch.media_source, touch.campaign)
     return Candidate(
         install,
         touch,
         "referrer",
         ("install_referrer",),
-        rule.window_ms,
+        -1 if window_ms is None else window_ms,
         rule.tier,
         age_ms,
         is_assumed,
     )
+
+
+def is_reinstall(install: Install, ruleset: Ruleset) -> bool:
+    """Return whether the device came back too soon to be a new install."""
+    return (
+        install.previous_at is not None
+        and install.installed_at - install.previous_at <= ruleset.reinstalls.window_ms
+    )
+
+
+def _judged(
+    one: Candidate, ruleset: Ruleset, suspicions: dict[str, tuple[Verdict, ...]]
+) -> Candidate:
+    verdicts = _verdicts(one, ruleset) + suspicions.get(one.touch.touch_id, ())
+    kind = ruleset.reinstalls.eligible_touches if is_reinstall(one.install, ruleset) else "any"
+    blocking = next((rule for rule, mode, _, _ in verdicts if mode == "block"), "")
+    if one.age_ms < 0:
+        refusal = "after_install"
+    elif one.window_ms < 0:
+        refusal = "method_off"
+    elif not one.is_in_window:
+        refusal = "outside_window"
+    elif kind == "none":
+        refusal = "reinstall"
+    elif kind == "retargeting" and not one.touch.is_retargeting:
+        refusal = "not_retargeting"
+    else:
+        refusal = f"fraud_blocked:{blocking}" if blocking else ""
+    return replace(one, fraud_verdicts=verdicts, refusal=refusal)
+
+
+def _verdicts(one: Candidate, ruleset: Ruleset) -> tuple[Verdict, ...]:
+    if one.touch.touch_type != "click" or one.is_time_assumed or one.age_ms < 0:
+        return ()
+    found: list[Verdict] = []
+    begin = one.install.install_begin_at
+    for rule_id in ("click_injection.ctit_short", "click_injection.after_begin"):
+        for mode in ("block", "flag", "shadow"):
+            for rule in ruleset.fraud:
+                if (rule.rule_id, rule.mode) != (rule_id, mode):
+                    continue
+                given = rule.parameters
+                if rule_id.endswith("ctit_short"):
+                    limit = float(given.get("min_ctit_ms", SECOND))
+                    if one.age_ms < limit:
+                        found.append((rule_id, mode, float(one.age_ms), limit))
+                elif begin is not None:
+                    late = float(one.touch.touch_at - begin)
+                    limit = float(given.get("min_after_begin_ms", 0))
+                    limit += 0 if one.match_type == "referrer" else SECOND
+                    found += [(rule_id, mode, late, limit)] if late >= limit else []
+    return tuple(found)
 
 
 def _place(candidate: Candidate, ruleset: Ruleset) -> int:
@@ -324,22 +462,21 @@ def order_of(candidate: Candidate, ruleset: Ruleset) -> tuple[Any, ...]:
     )
 
 
-def _rank(considered: list[Candidate], ruleset: Ruleset) -> list[Candidate]:
+def rank(considered: list[Candidate], ruleset: Ruleset) -> list[Candidate]:
+    """Return candidates in their order, with place, verdict and reason."""
     ordered = sorted(considered, key=lambda one: order_of(one, ruleset))
-    eligible = [one for one in ordered if one.is_in_window]
+    eligible = [one for one in ordered if not one.refusal]
     ranked = []
     for one in ordered:
         fields = dict(one.__dict__)
-        if one.age_ms < 0:
-            fields.update(reason="after_install")
-        elif not one.is_in_window:
-            fields.update(reason="outside_window")
+        if one.refusal:
+            fields.update(reason=one.refusal)
         else:
-            rank = eligible.index(one) + 1
+            place = eligible.index(one) + 1
             fields.update(
-                rank=rank,
-                verdict="won" if rank == 1 else "lost",
-                reason=_why_lost(one, eligible[0], ruleset) if rank > 1 else "",
+                rank=place,
+                verdict="won" if place == 1 else "lost",
+                reason=_why_lost(one, eligible[0], ruleset) if place > 1 else "",
             )
         ranked.append(Candidate(**fields))
     return ranked

@@ -1,6 +1,6 @@
 """A broker that stands still for a minute under load: bounded memory, honest answers, no loss.
 
-python -m tests.soak.broker_stop [--seconds 60]
+python -m tests.soak.broker_stop [--seconds 60] [--connections 512] [--batch-size 2500]
 """
 
 import argparse
@@ -16,16 +16,16 @@ from tests.running_stack import running_stack
 from tests.soak.load import Load, disagreements
 
 MIB = 1024 * 1024
-# Together more than the budgets of all workers: 160 requests of about 1 MB.
-CONNECTIONS = 160
+# Together several times the budgets of all workers: 512 requests of about 1 MB.
+CONNECTIONS = 512
 BATCH_SIZE = 2_500
 RATE = 20.0
 WARM_SECONDS = 10
 AFTER_SECONDS = 10
 SHOW_SECONDS = 10
 SYNC_SECONDS = 300
-# What a byte in flight may cost: itself, and the producer's copy of it on the way.
-COPIES = 2
+# What a byte in flight may cost: itself, and the producer's compressed copy of it on the way.
+COPIES = 1.5
 SLACK_BYTES = 48 * MIB
 
 
@@ -87,13 +87,24 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: the stack is stopped
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=60, help="how long the broker stands")
+    parser.add_argument("--connections", type=int, default=CONNECTIONS, help="clients at once")
+    parser.add_argument("--batch-size", type=int, default=BATCH_SIZE, help="events of a request")
+    parser.add_argument(
+        "--rate", type=float, default=RATE, help="requests a second; 0: as fast as they come"
+    )
     options = parser.parse_args()
     print("starting a stack of its own", flush=True)
     with running_stack() as stack:
         platform = Platform(stack)
         app = platform.create_app("Broker stop")
         platform.wait_for_keys()
-        load = Load(platform, app, connections=CONNECTIONS, batch_size=BATCH_SIZE, rate=RATE)
+        load = Load(
+            platform,
+            app,
+            connections=options.connections,
+            batch_size=options.batch_size,
+            rate=options.rate or None,
+        )
         sender = threading.Thread(target=load.run, daemon=True)
         sender.start()
         time.sleep(WARM_SECONDS)
@@ -104,7 +115,7 @@ def main() -> int:
         sender.join(60)
         print(f"the broker runs again: {load.tally}", flush=True)
         budget = stack.settings().collector.in_flight_bytes
-        faults = memory.faults(COPIES * budget + SLACK_BYTES)
+        faults = memory.faults(round(COPIES * budget) + SLACK_BYTES)
         if sender.is_alive():
             faults.append("clients still wait for an answer")
         if not load.tally.statuses[503]:
@@ -117,7 +128,7 @@ def main() -> int:
         synced = platform.sync(SYNC_SECONDS)
         if not synced:
             faults.append(str(synced))
-        faults += disagreements(platform, app, load.tally, BATCH_SIZE)
+        faults += disagreements(platform, app, load.tally, options.batch_size)
     for fault in faults:
         print(f"FAILED: {fault}")
     print("broker-stop: " + ("failed" if faults else "everything acknowledged is there, once"))

@@ -10,6 +10,7 @@ import json
 import random
 import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -193,16 +194,17 @@ _STORED = """
            uniqExact(message_id)
     FROM clean.events
     WHERE app_id = {app:String} AND startsWith(message_id, {run:String})
+      AND number BETWEEN {first:UInt32} AND {last:UInt32}
     GROUP BY number"""
+# Requests asked for at once: an analyst's query has a bounded memory.
+_ASKED = 20_000
 
 
 def disagreements(platform: Platform, app: App, tally: Tally, batch_size: int) -> list[str]:
     """Return where the tables say something else than the clients saw; empty is good."""
     found = bytearray(len(tally.fates))
     faults = Counter[str]()
-    for number, count, distinct in platform.sql(
-        _STORED, app=app.app_id, run=tally.run, width=NUMBER_WIDTH
-    ):
+    for number, count, distinct in _stored(platform, app, tally):
         if count != distinct:
             faults["requests with items stored twice"] += 1
         if distinct != batch_size:
@@ -215,3 +217,14 @@ def disagreements(platform: Platform, app: App, tally: Tally, batch_size: int) -
         fate == ACKNOWLEDGED and not there for fate, there in zip(tally.fates, found, strict=True)
     )
     return [f"{count} {what}" for what, count in faults.items() if count]
+
+
+def _stored(platform: Platform, app: App, tally: Tally) -> Iterator[tuple[int, int, int]]:
+    """Yield every request found, with its items and how many of them differ."""
+    last_number = 10**NUMBER_WIDTH - 1
+    for first in range(0, len(tally.fates) + 1, _ASKED):
+        # The last question is open: a number nobody sent must not hide beyond the end.
+        last = first + _ASKED - 1 if first + _ASKED <= len(tally.fates) else last_number
+        yield from platform.sql(
+            _STORED, app=app.app_id, run=tally.run, width=NUMBER_WIDTH, first=first, last=last
+        )

@@ -128,7 +128,8 @@ def main() -> int:
         synced = platform.sync(SYNC_SECONDS)
         print(f"landed and reconciled after {time.monotonic() - began:.0f} s", flush=True)
         if not synced:
-            faults.append(str(synced))
+            print(f"FAILED: {synced}", flush=True)
+            faults.append("sync did not end with zero differences")
         faults += disagreements(platform, app, load.tally, BATCH_SIZE)
     for fault in faults:
         print(f"FAILED: {fault}")

@@ -5,48 +5,41 @@ it: the same rows come out in whatever order days are built and rows arrived. Me
 by working in buckets of installs.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from unmogrowp.attribution import scratch
-from unmogrowp.attribution.contracts import check_contract
+from unmogrowp.attribution.candidates import CANDIDATES, consider, judge
+from unmogrowp.attribution.device_lives import lives_of
+from unmogrowp.attribution.history import record_versions
+from unmogrowp.attribution.primary import standing_params
+from unmogrowp.attribution.reengagements import stage_reengagements
+from unmogrowp.attribution.ruleset_params import ruleset_params, write_windows
 from unmogrowp.attribution.snapshots import record_ruleset
+from unmogrowp.attribution.touched_days import touch_inheriting
 from unmogrowp.clock import Clock
-from unmogrowp.rulesets import Ruleset, TouchType
-from unmogrowp.rulesets.model import MatchMethod
+from unmogrowp.rulesets import Ruleset
+from unmogrowp.rulesets.assignment import Promotion
 from unmogrowp.warehouse import named_queries
 from unmogrowp.warehouse.client import Warehouse
-from unmogrowp.warehouse.publish import Partition, Published, replace_partition, staging_copy
+from unmogrowp.warehouse.contracts import check_contract
+from unmogrowp.warehouse.day_build import Audit, Built, publish_day
+from unmogrowp.warehouse.publish import (
+    Partition,
+    present_watermarks,
+    replace_partition,
+    staging_copy,
+)
 from unmogrowp.warehouse.quality import QualityResult
 
 INSTALLS = "mart.installs"
-CANDIDATES = "mart.attribution_candidates"
 DECISIONS = "mart.attributed_installs"
 
-# Candidate rows of one statement; ten million in one took 6.8 GB, this stays below 1.5 GB.
-ROWS_PER_BUCKET = 2_000_000
-
-LONGEST_USER_ID = 1_000_000
-
-Audit = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Built:
-    """What a build published and what its contract checks found."""
-
-    day: date
-    watermark: int
-    published: tuple[Published, ...]
-    checks: tuple[QualityResult, ...]
-
-    @property
-    def row_counts(self) -> dict[str, int]:
-        """Return the rows of each published partition, by table."""
-        return {one.partition.table: one.row_count for one in self.published}
+# Touches in reach per statement: three million, with two of candidates, took 1.6 GB at their peak.
+# Every bucket reads all of them, so fewer buckets cost less.
+ROWS_PER_BUCKET = 3_500_000
 
 
 def build_installs_day(
@@ -70,39 +63,31 @@ def build_installs_day(
         PartitionConflict: A build that had read more is published already.
     """
     params = {"day": day}
-    checks: list[QualityResult] = []
-
-    def contract(staging: str) -> None:
-        checks.extend(check_contract(warehouse, "mart/check_installs", INSTALLS, staging, params))
-        if audit is not None:
-            audit(staging)
-
     with ExitStack() as stack:
         devices = stack.enter_context(scratch.devices(warehouse))
         warehouse.execute(
             f"INSERT INTO {devices} {named_queries.load('mart/install_devices')}", params
         )
-        kept = stack.enter_context(scratch.kept_installs(warehouse))
-        warehouse.execute(
-            f"INSERT INTO {kept} {named_queries.load('mart/kept_installs')}",
-            {**params, "devices": scratch.bare(devices)},
-        )
-        staging = stack.enter_context(staging_copy(warehouse, INSTALLS))
-        warehouse.execute(
-            f"INSERT INTO {staging} {named_queries.load('mart/installs')}",
-            {**params, "kept": scratch.bare(kept)},
-        )
-        published = replace_partition(
+        _, kept = stack.enter_context(lives_of(warehouse, devices, day, day))
+
+        def fill(staging: str) -> None:
+            warehouse.execute(
+                f"INSERT INTO {staging} {named_queries.load('mart/installs')}",
+                {**params, "kept": scratch.bare(kept)},
+            )
+
+        return publish_day(
             warehouse,
             Partition(INSTALLS, (day,)),
-            staging,
-            watermark=watermark,
-            now_ms=clock.now_ms(),
+            day,
+            watermark,
+            clock,
+            fill=fill,
+            contract="mart/check_installs",
+            audit=audit,
             # Every kept install must have found its event; then no row means no install.
-            is_input_complete=_count(warehouse, kept) == _count(warehouse, staging),
-            audit=contract,
+            is_input_complete=lambda staging: _count(warehouse, kept) == _count(warehouse, staging),
         )
-    return Built(day, watermark, (published,), tuple(checks))
 
 
 def build_attribution_day(
@@ -113,14 +98,23 @@ def build_attribution_day(
     clock: Clock,
     audit_candidates: Audit | None = None,
     audit_decisions: Audit | None = None,
+    *,
+    promotions: Sequence[Promotion] = (),
+    keeps_history: bool = True,
 ) -> Built:
     """Publish candidates and decisions of one UTC day of installs under one ruleset.
 
-    Reads `mart.installs` of the day as published, and the touches that can reach it. Arguments
-    and errors are those of `build_installs_day`.
+    Reads `mart.installs` of the day as published, `mart.openings` where the ruleset decides
+    re-engagements, and the touches that can reach them. Arguments and errors are those of
+    `build_installs_day`; `promotions` say for which apps the decisions count; `keeps_history` is
+    False for trials, whose decisions nobody reports.
     """
     record_ruleset(warehouse, ruleset, clock.now_ms())
-    params = {**ruleset_params(ruleset), "day": day}
+    params: dict[str, Any] = {
+        **ruleset_params(ruleset),
+        **standing_params(promotions, ruleset.ruleset_id, day),
+        "day": day,
+    }
     checks: list[QualityResult] = []
 
     def contract(query: str, table: str, further: Audit | None) -> Audit:
@@ -134,28 +128,40 @@ def build_attribution_day(
     with ExitStack() as stack:
         candidates = stack.enter_context(staging_copy(warehouse, CANDIDATES))
         decisions = stack.enter_context(staging_copy(warehouse, DECISIONS))
+        windows = stack.enter_context(scratch.windows(warehouse))
+        write_windows(warehouse, windows, ruleset, day)
+        params["windows"] = scratch.bare(windows)
         buckets = bucket_count(warehouse, ruleset, day)
         for bucket in range(buckets):
             bucket_params = {**params, "buckets": buckets, "bucket": bucket}
-            warehouse.execute(
-                f"INSERT INTO {candidates} {named_queries.load('mart/attribution_candidates')}",
-                bucket_params,
-            )
-            warehouse.execute(
-                f"INSERT INTO {decisions} {named_queries.load('mart/attributed_installs')}",
-                {**bucket_params, "candidates": scratch.bare(candidates)},
-            )
+            _stage_installs(warehouse, ruleset, candidates, decisions, bucket_params)
         installs = int(
             warehouse.scalar(
                 "SELECT count() FROM mart.installs WHERE toDate(installed_at) = {day:Date}", params
             )
         )
+        # Asked before openings are decided: of those no row is the truth as well.
         is_complete = _count(warehouse, decisions) == installs
+        if ruleset.reengagement.is_on:
+            stage_reengagements(warehouse, ruleset, day, candidates, decisions, params)
         key = (ruleset.ruleset_id, day)
         # Both are checked before either is published: decisions without their candidates could
         # not be explained.
         check_decisions = contract("mart/check_attributed_installs", DECISIONS, audit_decisions)
         check_decisions(decisions)
+        published_ms = clock.now_ms()
+
+        def record() -> None:
+            """Say what is reported from now on: after every check, before the first swap."""
+            name = Partition(DECISIONS, key).key
+            present = present_watermarks(warehouse, DECISIONS, [name]).get(name, 0)
+            if keeps_history and watermark >= present:
+                record_versions(
+                    warehouse, ruleset.ruleset_id, day, scratch.bare(decisions), published_ms
+                )
+                # Here and after the swap: one conversion may be gone, another may be new.
+                touch_inheriting(warehouse, ruleset.ruleset_id, day, watermark, published_ms)
+
         published = tuple(
             replace_partition(
                 warehouse,
@@ -165,45 +171,41 @@ def build_attribution_day(
                 now_ms=clock.now_ms(),
                 is_input_complete=is_complete,
                 audit=check,
+                confirm=confirm,
             )
-            for table, staging, check in (
+            for table, staging, check, confirm in (
                 (
                     CANDIDATES,
                     candidates,
                     contract("mart/check_candidates", CANDIDATES, audit_candidates),
+                    record,
                 ),
-                (DECISIONS, decisions, None),
+                (DECISIONS, decisions, None, None),
             )
         )
+        if keeps_history:
+            touch_inheriting(warehouse, ruleset.ruleset_id, day, watermark, published_ms)
     return Built(day, watermark, published, tuple(checks))
 
 
-def ruleset_params(ruleset: Ruleset) -> dict[str, Any]:
-    """Return a ruleset as the parameters of the SQL files.
-
-    Windows and tiers are in the order of methods; a method without a rule has the window -1.
-    """
-    order = [*ruleset.method_order, *(m for m in MatchMethod if m not in ruleset.method_order)]
-
-    def column(touch_type: TouchType, field: str, absent: int) -> list[int]:
-        rules = [ruleset.rule(touch_type, method) for method in order]
-        return [absent if rule is None else int(getattr(rule, field)) for rule in rules]
-
-    return {
-        "ruleset_id": ruleset.ruleset_id,
-        "config_hash": ruleset.config_hash,
-        "method_order": [method.value for method in order],
-        "click_windows": column(TouchType.CLICK, "window_ms", -1),
-        "impression_windows": column(TouchType.IMPRESSION, "window_ms", -1),
-        "click_tiers": column(TouchType.CLICK, "tier", 0),
-        "impression_tiers": column(TouchType.IMPRESSION, "tier", 0),
-        "user_id_length": LONGEST_USER_ID
-        if any(rule.method == MatchMethod.USER_ID for rule in ruleset.rules)
-        else 0,
-        "reach_before_ms": ruleset.reach_before_ms,
-        "reach_after_ms": ruleset.after_slack_ms,
-        "reinstall_window_ms": ruleset.reinstall_window_ms,
-    }
+def _stage_installs(
+    warehouse: Warehouse, ruleset: Ruleset, candidates: str, decisions: str, params: dict[str, Any]
+) -> None:
+    """Decide the installs of one bucket."""
+    with (
+        scratch.subjects(warehouse) as subjects,
+        scratch.considered(warehouse) as considered,
+    ):
+        params = {**params, "subjects": scratch.bare(subjects)}
+        warehouse.execute(
+            f"INSERT INTO {subjects} {named_queries.load('mart/install_subjects')}", params
+        )
+        consider(warehouse, considered, params)
+        judge(warehouse, ruleset, considered, candidates, params)
+        warehouse.execute(
+            f"INSERT INTO {decisions} {named_queries.load('mart/attributed_installs')}",
+            {**params, "candidates": scratch.bare(candidates)},
+        )
 
 
 def bucket_count(warehouse: Warehouse, ruleset: Ruleset, day: date) -> int:

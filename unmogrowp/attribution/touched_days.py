@@ -6,7 +6,8 @@ landed, so a killed landing repeats it; entries are maxima, so repeating does no
 enqueued may be too much, never too little: a day built for nothing comes out the same.
 
 The queue is append-only. A day is due while the highest landing_seq that touched it exceeds the
-highest one a finished build had read.
+highest one a finished build had read. Days of events are due besides after a decision they inherit
+was published otherwise: no row came with that, so its instant counts instead of a number.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,12 +16,13 @@ from datetime import date
 from typing import Literal, Protocol
 
 from unmogrowp.attribution import scratch
+from unmogrowp.attribution.openings import asks_for_openings
 from unmogrowp.rulesets import OURS, Ruleset
 from unmogrowp.warehouse import named_queries
 from unmogrowp.warehouse.client import Warehouse
 
-Mart = Literal["clean", "installs", "attribution"]
-MARTS: tuple[Mart, ...] = ("installs", "attribution")
+Mart = Literal["clean", "installs", "attribution", "events"]
+MARTS: tuple[Mart, ...] = ("installs", "attribution", "events")
 
 
 class StagedRange(Protocol):
@@ -57,12 +59,15 @@ class DueDay:
 
 
 def enqueuer(
-    warehouse: Warehouse, rulesets: Sequence[Ruleset] = (OURS,)
+    warehouse: Warehouse, rulesets: Callable[[], Sequence[Ruleset]] = lambda: (OURS,)
 ) -> Callable[[StagedRange], None]:
-    """Return the callback for landing: `after_publish=[enqueuer(warehouse)]`."""
+    """Return the callback for landing: `after_publish=[enqueuer(warehouse)]`.
+
+    It asks for the rulesets with every range: one may be promoted while landing runs.
+    """
 
     def callback(staged: StagedRange) -> None:
-        enqueue(warehouse, staged, rulesets)
+        enqueue(warehouse, staged, rulesets())
 
     return callback
 
@@ -88,7 +93,15 @@ def enqueue(
             {"database": database, "events": events},
         )
         warehouse.run("mart/touch_days_of_events", {**common, "devices": scratch.bare(devices)})
+    warehouse.run(
+        "mart/touch_days_of_occurrences", {**common, "database": database, "events": events}
+    )
     warehouse.run("mart/touch_days_of_rebuild", {**common, "database": database, "events": events})
+    has_openings = asks_for_openings(rulesets)
+    if has_openings:
+        warehouse.run(
+            "mart/touch_days_of_openings", {**common, "database": database, "events": events}
+        )
     database, touches = staged.touches_table.split(".")
     warehouse.run(
         "mart/touch_days_of_touches",
@@ -98,6 +111,30 @@ def enqueue(
             "touches": touches,
             "reach_before_ms": max(one.reach_before_ms for one in rulesets),
             "reach_after_ms": max(one.after_slack_ms for one in rulesets),
+            "has_openings": has_openings,
+        },
+    )
+
+
+def touch_inheriting(
+    warehouse: Warehouse, ruleset_id: str, day: date, watermark: int, published_ms: int
+) -> None:
+    """Touch the days of events whose source a publish of decisions changed.
+
+    Args:
+        warehouse: Where the versions of the decisions are recorded already.
+        ruleset_id: The ruleset that decided.
+        day: UTC day of the conversions.
+        watermark: The one they were published with.
+        published_ms: Instant with which their new versions were recorded.
+    """
+    warehouse.run(
+        "mart/touch_days_of_decisions",
+        {
+            "ruleset_id": ruleset_id,
+            "day": day,
+            "landing_seq": watermark,
+            "published_ms": published_ms,
         },
     )
 
@@ -117,8 +154,9 @@ def touch(
 def due(warehouse: Warehouse, marts: Sequence[Mart] = MARTS) -> list[DueDay]:
     """Return the days to build, oldest first.
 
-    `installs` means installs and then attribution of the day; `attribution` only the latter, and
-    is left out for days whose installs are due as well.
+    `installs` means installs and then attribution of the day; `attribution` only the latter, with
+    openings before it where a ruleset asks for them, and is left out for days whose installs are
+    due as well. `events` comes last of a day.
     """
     return [
         DueDay(mart, day, int(touched))

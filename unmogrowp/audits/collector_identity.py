@@ -7,16 +7,14 @@ from unmogrowp.clock import utc
 from unmogrowp.warehouse.client import Warehouse
 
 
-def collector(warehouse: Warehouse, span: Span, silence_after_ms: int) -> Found:
+def collector(warehouse: Warehouse, span: Span) -> Found:
     """Compare what collectors counted with what the archive holds.
 
     A request whose outcome was never learnt may be there or not, so the left side is an interval;
     for a boot that ended without its last report its upper bound is open for the minutes between
     that report and the next boot.
     """
-    silent = silent_spans(
-        warehouse, span.received_from_ms, span.received_before_ms, silence_after_ms
-    )
+    silent = silent_spans(warehouse, span.received_from_ms, span.received_before_ms)
     comparisons: list[Comparison] = []
     for row in warehouse.named_rows("audit/reconcile_collector", span.params()):
         app_id, hour, topic = row[:3]

@@ -35,6 +35,7 @@ def completeness(
             *_unbuilt(warehouse, ("clean", "installs", "attribution")),
         ]
     )
+    events = min([decisions, *_unbuilt(warehouse, ("clean", "installs", "attribution", "events"))])
     return tuple(
         CompleteThrough(table, through_ms, reason)
         for table, (through_ms, reason) in (
@@ -45,6 +46,7 @@ def completeness(
             ("mart.installs", installs),
             ("mart.attribution_candidates", decisions),
             ("mart.attributed_installs", decisions),
+            ("mart.attributed_events", events),
         )
     )
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from unmogrowp.audits.model import DAY_MS, Comparison, Difference, Identity
+from unmogrowp.audits.model import DAY_MS, Amount, Comparison, Difference, Identity
 
 DIFFERENCES_PER_IDENTITY = 1_000
 
@@ -37,11 +37,15 @@ NAMES = {
     Identity.ITEMS: ("items of requests", "clean rows, failures and duplicates"),
     Identity.DEAD_LETTERS: ("dead-letter records", "request-level failures"),
     Identity.INSTALLS: ("installs", "decisions"),
+    Identity.REVENUE: (
+        "revenue of events, all currencies",
+        "revenue of attributed events, all currencies",
+    ),
 }
 
 
 def exact(
-    identity: Identity, scope: str, app_id: str, hour_ms: int, left: int, right: int
+    identity: Identity, scope: str, app_id: str, hour_ms: int, left: Amount, right: Amount
 ) -> Comparison:
     """Return two counts that are equal or not, without any interval."""
     left_name, right_name = NAMES[identity]

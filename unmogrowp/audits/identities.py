@@ -4,9 +4,10 @@ Counting is SQL (`queries/audit`); what is done here is what a table cannot do w
 that have no hour of their own, and asking for ids only where counts differ.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from unmogrowp.audits.counting import (
@@ -19,7 +20,11 @@ from unmogrowp.audits.counting import (
     exact,
 )
 from unmogrowp.audits.model import HOUR_MS, Comparison, Difference, Identity
+from unmogrowp.rulesets.assignment import DecidedSpan, span_params
 from unmogrowp.warehouse.client import Warehouse
+
+# Scope of the decisions that count; no ruleset can have this name.
+PRIMARY = "(primary)"
 
 
 def stream(warehouse: Warehouse, span: Span, audited_at_ms: int) -> Found:
@@ -193,13 +198,16 @@ def dead_letters(warehouse: Warehouse, span: Span) -> Found:
 
 
 def installs(
-    warehouse: Warehouse, span: Span, ruleset_ids: tuple[str, ...], days_due: frozenset[date]
+    warehouse: Warehouse, span: Span, decided: Sequence[DecidedSpan], days_due: frozenset[date]
 ) -> Found:
-    """Compare installs with decisions per day and ruleset; days due for a build are left out."""
+    """Compare installs with decisions per day and ruleset, and with those that count.
+
+    Days due for a build are left out.
+    """
     comparisons = [
         exact(Identity.INSTALLS, ruleset_id, app_id, day_ms(day), int(left), int(right))
         for app_id, day, ruleset_id, left, right in warehouse.named_rows(
-            "audit/reconcile_installs", {**span.params(), "ruleset_ids": list(ruleset_ids)}
+            "audit/reconcile_installs", {**span.params(), **_decided(decided)}
         )
         if day not in days_due
     ]
@@ -208,9 +216,56 @@ def installs(
             warehouse,
             "audit/install_differences",
             comparisons,
-            lambda one: {"day": one.hour.date(), "ruleset_id": one.scope},
+            lambda one: {"day": one.hour.date(), "ruleset_id": one.scope, "primary": PRIMARY},
         )
     )
+
+
+def revenue(
+    warehouse: Warehouse, span: Span, decided: Sequence[DecidedSpan], days_due: frozenset[date]
+) -> Found:
+    """Compare revenue per day, currency and ruleset, and with that of the rows that count.
+
+    Days due for a build are left out.
+    """
+    comparisons = [
+        exact(
+            Identity.REVENUE,
+            f"{ruleset_id} {currency}".strip(),
+            app_id,
+            day_ms(day),
+            _plain(left),
+            _plain(right),
+        )
+        for app_id, day, ruleset_id, currency, left, right in warehouse.named_rows(
+            "audit/reconcile_revenue", {**span.params(), **_decided(decided)}
+        )
+        if day not in days_due
+    ]
+
+    def params(one: Comparison) -> dict[str, Any]:
+        ruleset_id, _, currency = one.scope.partition(" ")
+        return {
+            **span.params(),
+            "day": one.hour.date(),
+            "ruleset_id": ruleset_id,
+            "primary": PRIMARY,
+            "currency": currency,
+        }
+
+    return comparisons, list(
+        _drill_down(warehouse, "audit/revenue_differences", comparisons, params)
+    )
+
+
+def _decided(spans: Sequence[DecidedSpan]) -> dict[str, Any]:
+    return {**span_params(spans), "primary": PRIMARY}
+
+
+def _plain(amount: Decimal) -> Decimal:
+    """Return an amount without trailing zeros and without an exponent."""
+    whole = amount.to_integral_value()
+    return whole if amount == whole else amount.normalize()
 
 
 def _drill_down(

@@ -1,7 +1,9 @@
 """What an audit compares and what it finds, before any of it is a row or a page."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from unmogrowp.clock import utc
@@ -9,6 +11,10 @@ from unmogrowp.clock import utc
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 MINUTE_MS = 60_000
+
+
+# Rows are counted, money is summed.
+Amount = int | Decimal
 
 
 class Identity(StrEnum):
@@ -19,7 +25,11 @@ class Identity(StrEnum):
     ITEMS = "items"
     DEAD_LETTERS = "dead_letters"
     INSTALLS = "installs"
+    REVENUE = "revenue"
 
+
+# Compared per day and not per hour of receipt.
+PER_DAY = (Identity.INSTALLS, Identity.REVENUE)
 
 SENTENCES = {
     Identity.STREAM: "Every offset that was landed is in raw.requests, and nothing else is.",
@@ -27,7 +37,16 @@ SENTENCES = {
     Identity.ITEMS: "Every item of every request became exactly one row of the clean layer.",
     Identity.DEAD_LETTERS: "Every request that could not be read is kept with its reason.",
     Identity.INSTALLS: "Every install has exactly one decision: attributed, or organic.",
+    Identity.REVENUE: "All revenue that was received has a source, and no more than that.",
 }
+
+
+def total(amounts: Iterable[Amount]) -> Amount:
+    """Return a sum of counts or of money."""
+    found: Amount = 0
+    for amount in amounts:
+        found += amount
+    return found
 
 
 class Mode(StrEnum):
@@ -50,12 +69,17 @@ class Comparison:
     app_id: str
     hour_ms: int
     left_name: str
-    left: int
+    left: Amount
     right_name: str
-    right: int
-    difference: int
+    right: Amount
+    difference: Amount
     note: str = ""
     is_accepted: bool = False
+
+    @property
+    def distance(self) -> Amount:
+        """Return the difference without its sign."""
+        return -self.difference if self.difference < 0 else self.difference
 
     @property
     def hour(self) -> datetime:

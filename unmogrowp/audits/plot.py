@@ -6,7 +6,7 @@ takes longer than the audit.
 
 from collections.abc import Sequence
 
-from unmogrowp.audits.model import HOUR_MS, Comparison, Identity
+from unmogrowp.audits.model import HOUR_MS, PER_DAY, Comparison, Identity
 from unmogrowp.clock import utc
 
 WIDTH, HEIGHT = 960, 190
@@ -17,12 +17,10 @@ HOURS_SHOWN = 24 * 14
 def hourly_plot(comparisons: Sequence[Comparison]) -> str:
     """Return an SVG of items per hour; empty when there are none."""
     items: dict[int, int] = {}
-    differing = {
-        one.hour_ms for one in comparisons if one.is_open and one.identity != Identity.INSTALLS
-    }
+    differing = {one.hour_ms for one in comparisons if one.is_open and one.identity not in PER_DAY}
     for one in comparisons:
         if one.identity == Identity.ITEMS:
-            items[one.hour_ms] = items.get(one.hour_ms, 0) + one.left
+            items[one.hour_ms] = items.get(one.hour_ms, 0) + int(one.left)
     hours = sorted(set(items) | differing)
     if not hours:
         return ""

@@ -20,6 +20,7 @@ from unmogrowp.audits.model import (
     ReconciliationReport,
 )
 from unmogrowp.audits.rows import write_reconciliation
+from unmogrowp.rulesets.assignment import DecidedSpan, decided_spans
 from unmogrowp.warehouse.client import Warehouse
 
 SCHEDULED_DELAY_MS = 2 * HOUR_MS
@@ -35,7 +36,7 @@ def reconcile(
     now_ms: int,
     *,
     mode: Mode = Mode.SCHEDULED,
-    ruleset_ids: Sequence[str] = ("ours",),
+    decided: Sequence[DecidedSpan] = decided_spans(()),
     silence_after_ms: int = SILENCE_AFTER_MS,
 ) -> ReconciliationReport:
     """Count both sides of every identity and write what was found.
@@ -49,8 +50,8 @@ def reconcile(
         audit_id: Names this audit in all its rows; the same id again writes nothing twice.
         now_ms: When the audit runs.
         mode: What is left out.
-        ruleset_ids: Rulesets whose decisions must be complete.
-        silence_after_ms: A collector silent for longer has ended without a last report.
+        decided: Which rulesets decide which days; their decisions must be complete.
+        silence_after_ms: A collector silent for longer keeps no table from being complete.
     """
     if mode == Mode.SCHEDULED:
         latest = (now_ms - SCHEDULED_DELAY_MS) // HOUR_MS * HOUR_MS
@@ -59,10 +60,11 @@ def reconcile(
     days_due = _days_due(warehouse) if mode == Mode.SCHEDULED else frozenset()
     found = (
         identities.stream(warehouse, span, now_ms),
-        collector(warehouse, span, silence_after_ms),
+        collector(warehouse, span),
         identities.items(warehouse, span),
         identities.dead_letters(warehouse, span),
-        identities.installs(warehouse, span, tuple(ruleset_ids), days_due),
+        identities.installs(warehouse, span, decided, days_due),
+        identities.revenue(warehouse, span, decided, days_due),
     )
     comparisons: list[Comparison] = [one for one_identity, _ in found for one in one_identity]
     differences: list[Difference] = [one for _, ids in found for one in ids]
@@ -85,6 +87,6 @@ def _days_due(warehouse: Warehouse) -> frozenset[date]:
     return frozenset(
         day
         for _, day, _ in warehouse.named_rows(
-            "mart/due_days", {"marts": ["installs", "attribution"]}
+            "mart/due_days", {"marts": ["installs", "attribution", "events"]}
         )
     )

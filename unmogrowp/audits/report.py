@@ -13,7 +13,14 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from unmogrowp.audits.model import SENTENCES, Comparison, Identity, ReconciliationReport
+from unmogrowp.audits.model import (
+    SENTENCES,
+    Amount,
+    Comparison,
+    Identity,
+    ReconciliationReport,
+    total,
+)
 from unmogrowp.audits.plot import hourly_plot
 from unmogrowp.clock import utc
 from unmogrowp.warehouse.client import Warehouse
@@ -51,9 +58,9 @@ class IdentityLine:
     sentence: str
     comparisons: int
     left_name: str
-    left: int
+    left: Amount
     right_name: str
-    right: int
+    right: Amount
     differing: int
     accepted: int
 
@@ -153,9 +160,9 @@ def _identity_lines(report: ReconciliationReport) -> list[IdentityLine]:
                 SENTENCES[identity],
                 len(of_identity),
                 of_identity[0].left_name if of_identity else "",
-                sum(one.left for one in counted),
+                total(one.left for one in counted),
                 of_identity[0].right_name if of_identity else "",
-                sum(one.right for one in counted),
+                total(one.right for one in counted),
                 sum(1 for one in of_identity if one.is_open),
                 sum(1 for one in of_identity if one.difference and one.is_accepted),
             )
@@ -172,8 +179,8 @@ def _app_lines(report: ReconciliationReport) -> list[AppLine]:
         lines.append(
             AppLine(
                 app_id,
-                sum(one.left for one in of_app if one.identity == Identity.ITEMS),
-                sum(one.left for one in installs) // max(1, len(rulesets)),
+                int(total(one.left for one in of_app if one.identity == Identity.ITEMS)),
+                int(total(one.left for one in installs)) // max(1, len(rulesets)),
                 {
                     identity.value: sum(
                         1 for one in of_app if one.identity == identity and one.is_open

@@ -109,6 +109,7 @@ _TABLE_OF = {
     "items": "clean.events",
     "dead_letters": "clean.failed",
     "installs": "mart.attributed_installs",
+    "revenue": "mart.attributed_events",
 }
 
 

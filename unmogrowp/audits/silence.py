@@ -29,18 +29,18 @@ class SilentSpan:
     def sentence(self) -> str:
         """Return what is open, for people."""
         return (
-            f"collector {self.collector_id} ended without a last report: upper bound open from"
+            f"collector {self.collector_id} gave no later report: upper bound open from"
             f" {utc(self.from_ms):%Y-%m-%d %H:%M} to {utc(self.until_ms):%H:%M} UTC"
         )
 
 
 def silent_spans(
-    warehouse: Warehouse, received_from_ms: int, received_before_ms: int, silence_after_ms: int
+    warehouse: Warehouse, received_from_ms: int, received_before_ms: int
 ) -> list[SilentSpan]:
-    """Return the spans of boots that ended without a last report.
+    """Return the spans of boots that said nothing after their last report, and not that it was.
 
-    A boot has ended when its slot has a later one, or when it has been silent for
-    `silence_after_ms` at the end of the audited span.
+    Such a span ends where its slot has a later boot, or with the audited span: a collector that is
+    alive then reports afterwards.
     """
     boots: dict[str, list[tuple[str, int, int, bool]]] = {}
     for collector_id, boot_id, started_ms, reported_ms, is_final in warehouse.named_rows(
@@ -57,7 +57,7 @@ def silent_spans(
                 continue
             if next_start is not None:
                 until_ms = max(next_start, reported_ms)
-            elif received_before_ms - reported_ms > silence_after_ms:
+            elif reported_ms < received_before_ms:
                 until_ms = received_before_ms
             else:
                 continue

@@ -103,6 +103,8 @@ class RequestRefused(UnmogrowpError):
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
+        # Where one knows better than the setting when to come back.
+        self.retry_after_seconds = 0
 
 
 @dataclass(frozen=True, slots=True)

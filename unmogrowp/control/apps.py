@@ -8,8 +8,9 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from unmogrowp.control.audit_log import record_act
 from unmogrowp.control.key_hash import hash_key
-from unmogrowp.control.tables import App, AuditLogEntry, WriteKey
+from unmogrowp.control.tables import App, WriteKey
 from unmogrowp.errors import PermanentError
 
 # A key travels as the user name of Basic authentication: a colon would end it.
@@ -167,12 +168,4 @@ def list_keys(session: Session, app_id: str = "") -> list[WriteKey]:
 def _record(
     session: Session, actor: Actor, action: str, subject: str, **detail: str | bool
 ) -> None:
-    session.add(
-        AuditLogEntry(
-            recorded_at=actor.now,
-            actor=actor.name,
-            action=action,
-            subject=subject,
-            detail=dict(detail),
-        )
-    )
+    record_act(session, actor=actor.name, at=actor.now, action=action, subject=subject, **detail)

@@ -61,6 +61,21 @@ def session(engine: Engine) -> Iterator[Session]:
         raise
 
 
+@contextmanager
+def opened(url: str, password: str = "") -> Iterator[Session]:
+    """Give a session of its own connection for one piece of work, and let go of it afterwards.
+
+    Raises:
+        ControlUnavailable: PostgreSQL cannot be reached.
+    """
+    engine = build_engine(url, password)
+    try:
+        with session(engine) as given:
+            yield given
+    finally:
+        engine.dispose()
+
+
 def upgrade(url: str, password: str = "") -> None:
     """Bring the schema to its newest version; safe to call at every start and by two at once.
 

@@ -1,9 +1,19 @@
 """Tables of the control database: who may send, with which key, and what was changed by whom."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, ForeignKey, Identity, Index, Text, text
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    Text,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -72,3 +82,36 @@ class AuditLogEntry(Base):
     detail: Mapped[dict[str, Any]]
 
     __table_args__ = (Index("ix_audit_log_recorded_at", "recorded_at"),)
+
+
+class StoredRuleset(Base):
+    """One version of a ruleset. Rows are only added: what decided once can be read for ever."""
+
+    __tablename__ = "rulesets"
+
+    ruleset_id: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True)
+    config_hash: Mapped[str]
+    body: Mapped[dict[str, Any]]
+    added_at: Mapped[datetime]
+    added_by: Mapped[str]
+
+
+class RulesetPromotion(Base):
+    """From a day on, one version of a ruleset is the primary one of an app, or of all ('')."""
+
+    __tablename__ = "ruleset_promotions"
+
+    promotion_id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    app_id: Mapped[str]
+    ruleset_id: Mapped[str]
+    version: Mapped[int] = mapped_column(Integer)
+    effective_from: Mapped[date]
+    promoted_at: Mapped[datetime]
+    promoted_by: Mapped[str]
+
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["ruleset_id", "version"], ["rulesets.ruleset_id", "rulesets.version"]
+        ),
+    )

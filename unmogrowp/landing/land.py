@@ -8,16 +8,14 @@ the warehouse beside the rows, so the two cannot disagree after a restore.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-import pyarrow as pa
-
 from unmogrowp.clock import Clock
-from unmogrowp.contracts.topics import Topic
 from unmogrowp.errors import AuditFailed, StreamGap
 from unmogrowp.landing import contract
+from unmogrowp.landing.ahead import AheadStager
 from unmogrowp.landing.fault_points import FaultPoints, NoFaults
 from unmogrowp.landing.options import LANDED_TOPICS, LandingOptions
 from unmogrowp.landing.range_landing import (
@@ -30,9 +28,10 @@ from unmogrowp.landing.range_landing import (
     sums,
 )
 from unmogrowp.landing.ranges import LandingRange, Ledger
-from unmogrowp.landing.records import day_counts, raw_table
+from unmogrowp.landing.reading import RangeReader, ReadRange
+from unmogrowp.landing.records import day_counts
 from unmogrowp.landing.series import Gap, Standing, ended_series, standings
-from unmogrowp.stream.port import PartitionSpan, StreamReader, StreamRecord
+from unmogrowp.stream.port import StreamReader
 from unmogrowp.warehouse.client import Warehouse
 
 __all__ = [
@@ -45,7 +44,6 @@ __all__ = [
 ]
 
 log = logging.getLogger(__name__)
-_NO_BOUND = 2**62
 
 
 @dataclass(slots=True)
@@ -95,6 +93,7 @@ class Lander:
         self._topics = tuple(str(topic) for topic in topics)
         self._run_id = run_id
         self._ledger = Ledger(warehouse)
+        self._ranges = RangeReader(reader, self._options)
         self._range_landing = RangeLanding(
             warehouse,
             clock,
@@ -102,7 +101,7 @@ class Lander:
             after_publish,
             faults=self._faults,
             verify_lock=self._verify_lock,
-            read_again=lambda wanted: self._read(wanted, is_bounded=False),
+            read_again=self._ranges.read_again,
         )
 
     def land(
@@ -121,21 +120,12 @@ class Lander:
         report = LandingReport()
         for open_range in self._ledger.open_ranges():
             log.info("repeating %s, planned as %d", open_range, open_range.landing_seq)
-            self._finish(open_range, None, None, report, on_range)
+            self._finish(open_range, None, report, on_range)
         spans = self._reader.spans(self._topics)
         cursors = self._ledger.cursors()
         for ended, note in ended_series(spans, cursors):
             self._ledger.settle(ended, "series_ended", note, self._clock.now_ms())
-        for standing in standings(spans, cursors):
-            standing.require_consistent()
-            gap = standing.gap
-            if gap is not None:
-                report.gaps.append(gap)
-                continue
-            end = standing.span.end
-            if until is not None:
-                end = min(end, until.get((standing.span.topic, standing.span.partition), 0))
-            self._land_partition(standing, end, report, on_range)
+        self._land_all(self._wanted(standings(spans, cursors), until, report), report, on_range)
         report.watermark = self._ledger.watermark()
         self._record_checks(report)
         if report.gaps:
@@ -146,38 +136,43 @@ class Lander:
             )
         return report
 
-    def _land_partition(
+    def _land_all(
         self,
-        standing: Standing,
-        end: int,
+        wanted: Iterable[LandingRange],
         report: LandingReport,
         on_range: Callable[[LandedRange], None] | None,
     ) -> None:
-        # The next range is read while the warehouse works on this one: reading is Python's work,
-        # the rest is the engine's. Nothing is written down about it before its turn.
-        position = standing.landed_end
-        if position >= end:
-            return
-        with ThreadPoolExecutor(1, "read-ahead") as ahead:
-            pending = ahead.submit(self._read_range, standing.span, position, end)
-            while position < end:
-                wanted, records, rows = pending.result()
-                position = wanted.end
-                if position < end:
-                    pending = ahead.submit(self._read_range, standing.span, position, end)
-                planned = self._plan(wanted, records, rows)
-                self._finish(planned, records, rows, report, on_range)
+        # The next range is read and staged while the warehouse works on this one: neither needs
+        # anything of it, and nothing is written down about the next one before its turn.
+        with (
+            AheadStager(self._warehouse, self._options) as stager,
+            ThreadPoolExecutor(1, "read-ahead") as ahead,
+        ):
+            ranges = self._ranges.read(wanted, stager)
+            pending = ahead.submit(next, ranges, None)
+            while (read := pending.result()) is not None:
+                planned = self._plan(read)
+                self._ranges.next_number = planned.landing_seq + 1
+                pending = ahead.submit(next, ranges, None)
+                self._finish(planned, read, report, on_range)
 
-    def _read_range(
-        self, span: PartitionSpan, start: int, end: int
-    ) -> tuple[LandingRange, list[StreamRecord], pa.Table | None]:
-        """Read the next range within the bounds; it ends after the last record it holds."""
-        wanted = LandingRange(0, span.topic, span.topic_id, span.partition, start, end)
-        records = self._read(wanted, is_bounded=True)
-        if records:
-            wanted = replace(wanted, end=records[-1].offset + 1)
-        rows = raw_table(records) if span.topic != Topic.COLLECTOR_STATS else None
-        return wanted, records, rows
+    def _wanted(
+        self, standing: Iterable[Standing], until: Ends | None, report: LandingReport
+    ) -> Iterator[LandingRange]:
+        """Yield what is to be landed of each partition; note those that cannot go on."""
+        for each in standing:
+            each.require_consistent()
+            gap = each.gap
+            if gap is not None:
+                report.gaps.append(gap)
+                continue
+            span = each.span
+            end = span.end
+            if until is not None:
+                end = min(end, until.get((span.topic, span.partition), 0))
+            start = each.landed_end
+            if start < end:
+                yield LandingRange(0, span.topic, span.topic_id, span.partition, start, end)
 
     def finish_from_raw(self, open_range: LandingRange) -> None:
         """Finish a range of which the stream has nothing any more with what raw.requests holds."""
@@ -185,34 +180,19 @@ class Lander:
         if counts:
             records, items, size = sums(counts)
             held = replace(open_range, record_count=records, item_count=items, body_bytes=size)
-            self._finish(held, None, None, LandingReport(), None)
+            self._finish(held, None, LandingReport(), None)
 
-    def _read(self, wanted: LandingRange, *, is_bounded: bool) -> list[StreamRecord]:
-        options = self._options
-        records = list(
-            self._reader.read(
-                wanted.topic,
-                wanted.partition,
-                wanted.start,
-                wanted.end,
-                max_bytes=options.range_bytes if is_bounded else _NO_BOUND,
-                max_records=options.range_records if is_bounded else _NO_BOUND,
-            )
-        )
-        strangers = {record.topic_id for record in records} - {wanted.topic_id}
-        if strangers:
-            raise StreamGap(f"{wanted} was planned for topic id {wanted.topic_id}, not {strangers}")
-        return records
-
-    def _plan(
-        self, wanted: LandingRange, records: Sequence[StreamRecord], rows: pa.Table | None
-    ) -> LandingRange:
-        counts = day_counts(rows) if rows is not None else []
+    def _plan(self, read: ReadRange) -> LandingRange:
+        if read.rows is not None:
+            record_count, item_count, body_bytes = sums(day_counts(read.rows))
+        else:
+            item_count, record_count = 0, len(read.records)
+            body_bytes = sum(len(record.value) for record in read.records)
         planned = replace(
-            wanted,
-            record_count=len(records),
-            item_count=sum(count.item_count for count in counts),
-            body_bytes=sum(len(record.value) for record in records),
+            read.wanted,
+            record_count=record_count,
+            item_count=item_count,
+            body_bytes=body_bytes,
         )
         self._verify_lock()
         self._faults.reach("before:planned")
@@ -223,13 +203,12 @@ class Lander:
     def _finish(
         self,
         landing_range: LandingRange,
-        records: Sequence[StreamRecord] | None,
-        rows: pa.Table | None,
+        read: ReadRange | None,
         report: LandingReport,
         on_range: Callable[[LandedRange], None] | None,
     ) -> None:
         try:
-            landed = self._range_landing.finish(landing_range, records, rows, report.checks)
+            landed = self._range_landing.finish(landing_range, read, report.checks)
         except AuditFailed:
             self._record_checks(report)
             raise

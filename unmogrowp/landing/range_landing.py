@@ -14,11 +14,12 @@ from unmogrowp.clock import Clock
 from unmogrowp.contracts.topics import Topic
 from unmogrowp.errors import AuditFailed
 from unmogrowp.landing import contract
-from unmogrowp.landing.collector_reports import report_tables
+from unmogrowp.landing.ahead import StagedAhead
 from unmogrowp.landing.fault_points import FaultPoints, NoFaults
-from unmogrowp.landing.options import STAGING, LandingOptions
-from unmogrowp.landing.range_writer import ONE_BLOCK, RangeWriter
+from unmogrowp.landing.options import KEYED_TABLES, STAGING, CleanTables, LandingOptions
+from unmogrowp.landing.range_writer import RangeWriter
 from unmogrowp.landing.ranges import NO_DAY, LandingRange, Ledger
+from unmogrowp.landing.reading import ReadRange
 from unmogrowp.landing.records import DayCount, day_counts, number_rows, raw_table
 from unmogrowp.landing.staging import StagedTotals, Stager
 from unmogrowp.stream.port import StreamRecord
@@ -77,58 +78,79 @@ class RangeLanding:
     def finish(
         self,
         landing_range: LandingRange,
-        records: Sequence[StreamRecord] | None,
-        rows: pa.Table | None,
+        read: ReadRange | None,
         checks: Checks,
     ) -> LandedRange:
         """Take a planned range through all writes.
 
         Args:
             landing_range: As it was planned.
-            records: What was read of it; None at a repeat.
-            rows: The same as rows of raw.requests; None at a repeat and for reports.
+            read: What was read of it; None at a repeat.
             checks: Gets the rows that broke each sentence of the contract, added up.
         """
         self._verify_lock()
         if landing_range.topic == Topic.COLLECTOR_STATS:
-            return self._finish_reports(landing_range, records)
-        return self._finish_requests(landing_range, rows, checks)
+            return self._finish_reports(landing_range, read.records if read else None)
+        rows, ahead = (read.rows, read.ahead) if read else (None, None)
+        if ahead is not None and ahead.landing_seq != landing_range.landing_seq:
+            ahead = None  # numbered for another place in the ledger
+        return self._finish_requests(landing_range, rows, checks, ahead)
 
     def _finish_requests(
-        self, landing_range: LandingRange, rows: pa.Table | None, checks: Checks
+        self,
+        landing_range: LandingRange,
+        rows: pa.Table | None,
+        checks: Checks,
+        ahead: StagedAhead | None,
     ) -> LandedRange:
-        counts = self._land_raw(landing_range, rows)
+        counts = self._land_raw(landing_range, rows, ahead)
         self._faults.reach("before:staging")
-        self._stager.clear()
-        totals = self._stager.stage_requests(landing_range.slice_params())
-        if (totals.events or totals.touches) and self._find_copies(landing_range):
-            totals = self._stager.totals(landing_range.slice_params())
+        stager, totals = self._staged(landing_range, ahead)
+        names = [name for name in KEYED_TABLES if getattr(totals, name)]
+        if names and self._find_copies(stager, landing_range, names):
+            totals = stager.totals(landing_range.slice_params())
         self._faults.reach("after:staging")
-        self._require_contract(landing_range, totals, checks)
-        self._writer.publish(landing_range, STAGING, is_repeat=rows is None)
+        tables = stager.tables
+        self._require_contract(landing_range, tables, totals, checks)
+        self._writer.publish(landing_range, tables, is_repeat=rows is None)
         landed = LandedRange(landing_range, totals)
-        landed.late_copy_days = self._queue_late_copies(landing_range, totals)
+        landed.late_copy_days = self._queue_late_copies(landing_range, tables, totals)
         staged = StagedRange(
-            landing_range.landing_seq, self._clock.now_ms(), STAGING.events, STAGING.touches
+            landing_range.landing_seq, self._clock.now_ms(), tables.events, tables.touches
         )
         for callback in self._after_publish:
             self._faults.reach(f"before:{_name(callback)}")
             callback(staged)
             self._faults.reach(f"after:{_name(callback)}")
         self._mark_landed(landing_range, counts)
-        self._stager.clear()
+        stager.clear()
         return landed
 
+    def _staged(
+        self, landing_range: LandingRange, ahead: StagedAhead | None
+    ) -> tuple[Stager, StagedTotals]:
+        """Return what was staged ahead if that is all there is to it, else stage it now."""
+        if ahead is not None and ahead.totals.is_whole:
+            return ahead.stager, ahead.totals
+        self._stager.clear()
+        return self._stager, self._stager.stage_requests(landing_range.slice_params())
+
     def _require_contract(
-        self, landing_range: LandingRange, totals: StagedTotals, checks: Checks
+        self,
+        landing_range: LandingRange,
+        tables: CleanTables,
+        totals: StagedTotals,
+        checks: Checks,
     ) -> None:
-        results = contract.check_contract(self._warehouse, STAGING, totals, self._options)
+        results = contract.check_contract(self._warehouse, tables, totals, self._options)
         for result in results:
             key = (result.table_name, result.check_name)
             checks[key] = checks.get(key, 0) + result.unexpected_count
         contract.require(results, str(landing_range))
 
-    def _land_raw(self, landing_range: LandingRange, rows: pa.Table | None) -> list[DayCount]:
+    def _land_raw(
+        self, landing_range: LandingRange, rows: pa.Table | None, ahead: StagedAhead | None
+    ) -> list[DayCount]:
         is_repeat = rows is None
         if rows is None:
             if is_complete(self._warehouse, landing_range):
@@ -143,26 +165,32 @@ class RangeLanding:
                 " planned with others: the stream gave different records for the same offsets"
             )
         self._faults.reach("before:raw.requests")
-        self._writer.write_raw(landing_range, rows, expected, is_repeat=is_repeat)
+        source = ahead.requests if ahead is not None else ""
+        self._writer.write_raw(landing_range, rows, expected, source=source, is_repeat=is_repeat)
         self._faults.reach("after:raw.requests")
         return expected
 
-    def _find_copies(self, landing_range: LandingRange) -> int:
+    def _find_copies(
+        self, stager: Stager, landing_range: LandingRange, names: Sequence[str]
+    ) -> int:
         """Look for copies within the horizon around what is staged, on both sides of it."""
+        tables = stager.tables
         first, last, _ = self._warehouse.named_rows(
-            "landing/staged_days", {"events": STAGING.events, "touches": STAGING.touches}
+            "landing/staged_days", {"events": tables.events, "touches": tables.touches}
         )[0]
         horizon = timedelta(days=self._options.dedup_horizon_days + 1)
-        return self._stager.find_copies(
-            str(first - horizon), str(last + horizon), landing_range.landing_seq
+        return stager.find_copies(
+            str(first - horizon), str(last + horizon), landing_range.landing_seq, names
         )
 
-    def _queue_late_copies(self, landing_range: LandingRange, totals: StagedTotals) -> list[str]:
+    def _queue_late_copies(
+        self, landing_range: LandingRange, tables: CleanTables, totals: StagedTotals
+    ) -> list[str]:
         """Queue the days on which an earlier copy that landed later has to take its place."""
         if totals.duplicates == 0:
             return []
         rows = self._warehouse.named_rows(
-            "landing/late_copy_days", {"duplicates": STAGING.duplicates}
+            "landing/late_copy_days", {"duplicates": tables.duplicates}
         )
         days = [row[0].isoformat() for row in rows]
         if days:
@@ -187,29 +215,10 @@ class RangeLanding:
         is_repeat = records is None
         if records is None:
             records = self._read_again(landing_range)
-        for table, rows in zip(
-            ("audit.collector_reports", "clean.failed"),
-            report_tables(records, landing_range),
-            strict=True,
-        ):
-            if rows.num_rows:
-                self._faults.reach(f"before:{table}")
-                self._insert_reports(table, rows, landing_range, is_repeat=is_repeat)
-                self._faults.reach(f"after:{table}")
+        self._writer.write_reports(landing_range, records, is_repeat=is_repeat)
         counts = [DayCount(NO_DAY, len(records), 0, landing_range.body_bytes)]
         self._mark_landed(landing_range, counts)
         return LandedRange(landing_range, None)
-
-    def _insert_reports(
-        self, table: str, rows: pa.Table, landing_range: LandingRange, *, is_repeat: bool
-    ) -> None:
-        where = {**landing_range.slice_params(), "table": table}
-        for attempt in ("reports", "reports/again"):
-            is_known = is_repeat or attempt != "reports"
-            if is_known and self._warehouse.named_rows("landing/report_rows", where)[0][0]:
-                return
-            token = f"{attempt}/{landing_range.token}"
-            self._warehouse.insert_arrow(table, rows, token=token, settings=ONE_BLOCK)
 
     def _mark_landed(self, landing_range: LandingRange, counts: Sequence[DayCount]) -> None:
         self._verify_lock()

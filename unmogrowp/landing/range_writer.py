@@ -12,12 +12,15 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from unmogrowp.errors import AuditFailed
+from unmogrowp.landing.collector_reports import report_tables
 from unmogrowp.landing.fault_points import FaultPoints
 from unmogrowp.landing.options import CleanTables
 from unmogrowp.landing.ranges import LandingRange
 from unmogrowp.landing.records import DayCount
+from unmogrowp.stream.port import StreamRecord
 from unmogrowp.warehouse.client import Warehouse
 
 # One insert is one block, however large; a replay may touch many days.
@@ -49,9 +52,17 @@ class RangeWriter:
         rows: pa.Table,
         expected: Sequence[DayCount],
         *,
+        source: str = "",
         is_repeat: bool,
     ) -> None:
         """Insert the rows of the range that raw.requests lacks, and count them there.
+
+        Args:
+            landing_range: The planned range.
+            rows: Its rows.
+            expected: What they hold per day.
+            source: Table of the warehouse that holds the same rows already, if any.
+            is_repeat: An earlier try may have written some of them.
 
         Raises:
             AuditFailed: The table does not hold what was read; the range stays open.
@@ -62,14 +73,14 @@ class RangeWriter:
             missing = [count.day for count in expected if count.day not in held]
             if not missing:
                 break
-            days = pa.compute.cast(rows.column("received_at"), pa.date32())
-            wanted = pa.compute.is_in(days, value_set=pa.array(missing, pa.date32()))
-            self._warehouse.insert_arrow(
-                "raw.requests",
-                rows.filter(wanted).combine_chunks(),
-                token=f"{attempt}/{landing_range.token}",
-                settings=ONE_BLOCK,
-            )
+            token = f"{attempt}/{landing_range.token}"
+            if source:
+                self._copy_days(source, "raw.requests", missing, token)
+            else:
+                wanted = rows if len(missing) == len(expected) else _of_days(rows, missing)
+                self._warehouse.insert_arrow(
+                    "raw.requests", wanted, token=token, settings=ONE_BLOCK
+                )
             present = self.raw_counts(landing_range)
         if present != list(expected):
             raise AuditFailed(f"raw.requests holds {present} of {landing_range}, read {expected}")
@@ -80,13 +91,49 @@ class RangeWriter:
         Raises:
             AuditFailed: A clean table does not hold the staged rows afterwards.
         """
+        counts: dict[str, _Counts] = {}
+        for table, day, count in self._warehouse.named_rows(
+            "landing/staged_counts",
+            {
+                "events": staged.events,
+                "touches": staged.touches,
+                "failed": staged.failed,
+                "duplicates": staged.duplicates,
+            },
+        ):
+            counts.setdefault(table, {})[day] = int(count)
         for table, source in staged.items():
-            expected = self._counts("landing/staged_counts", {"table": source})
+            expected = counts.get(table)
             if not expected:
                 continue
             self._faults.reach(f"before:{table}")
             self._publish_table(landing_range, table, source, expected, is_repeat=is_repeat)
             self._faults.reach(f"after:{table}")
+
+    def write_reports(
+        self, landing_range: LandingRange, records: Sequence[StreamRecord], *, is_repeat: bool
+    ) -> None:
+        """Insert what collectors said of themselves, and what of it could not be read."""
+        for table, rows in zip(
+            ("audit.collector_reports", "clean.failed"),
+            report_tables(records, landing_range),
+            strict=True,
+        ):
+            if rows.num_rows:
+                self._faults.reach(f"before:{table}")
+                self._insert_reports(table, rows, landing_range, is_repeat=is_repeat)
+                self._faults.reach(f"after:{table}")
+
+    def _insert_reports(
+        self, table: str, rows: pa.Table, landing_range: LandingRange, *, is_repeat: bool
+    ) -> None:
+        where = {**landing_range.slice_params(), "table": table}
+        for attempt in ("reports", "reports/again"):
+            is_known = is_repeat or attempt != "reports"
+            if is_known and self._warehouse.named_rows("landing/report_rows", where)[0][0]:
+                return
+            token = f"{attempt}/{landing_range.token}"
+            self._warehouse.insert_arrow(table, rows, token=token, settings=ONE_BLOCK)
 
     def _publish_table(
         self,
@@ -102,17 +149,20 @@ class RangeWriter:
             missing = [day for day in expected if day not in present]
             if not missing:
                 break
-            self._warehouse.run(
-                "landing/publish_days",
-                {"table": table, "staged": source, "days": [day.isoformat() for day in missing]},
-                {**ONE_BLOCK, "insert_deduplication_token": f"{attempt}/{landing_range.token}"},
-            )
+            self._copy_days(source, table, missing, f"{attempt}/{landing_range.token}")
             present = self._published(landing_range, table, expected)
         if present != expected:
             raise AuditFailed(f"{table} holds {present} of {landing_range}, staged {expected}")
 
+    def _copy_days(self, source: str, table: str, days: Sequence[date], token: str) -> None:
+        self._warehouse.run(
+            "landing/publish_days",
+            {"table": table, "staged": source, "days": [day.isoformat() for day in days]},
+            {**ONE_BLOCK, "insert_deduplication_token": token},
+        )
+
     def _published(self, landing_range: LandingRange, table: str, expected: _Counts) -> _Counts:
-        return self._counts(
+        rows = self._warehouse.named_rows(
             "landing/published_counts",
             {
                 "table": table,
@@ -120,6 +170,9 @@ class RangeWriter:
                 "days": [day.isoformat() for day in expected],
             },
         )
+        return {day: int(count) for day, count in rows}
 
-    def _counts(self, query: str, params: Mapping[str, object]) -> _Counts:
-        return {day: int(count) for day, count in self._warehouse.named_rows(query, params)}
+
+def _of_days(rows: pa.Table, wanted: Sequence[date]) -> pa.Table:
+    days = pc.cast(rows.column("received_at"), pa.date32())
+    return rows.filter(pc.is_in(days, value_set=pa.array(wanted, pa.date32())))

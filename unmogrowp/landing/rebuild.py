@@ -27,6 +27,7 @@ from unmogrowp.landing.ranges import LandingRange, Ledger
 from unmogrowp.landing.staging import StagedTotals, Stager
 from unmogrowp.warehouse.client import Warehouse
 from unmogrowp.warehouse.content_hash import content_hash
+from unmogrowp.warehouse.ledger_numbers import next_number
 from unmogrowp.warehouse.publish import Partition, replace_partition, staging_copy
 
 log = logging.getLogger(__name__)
@@ -123,7 +124,7 @@ class Rebuilder:
         self._verify_lock()
         for _ in range(_ATTEMPTS):
             slices = self._counted_slices(day)
-            number = self._next_number()
+            number = next_number(self._warehouse)
             with ExitStack() as stack:
                 tables = self._stage_day(stack, day, slices)
                 events, touches = (
@@ -159,10 +160,6 @@ class Rebuilder:
                 f" (records, items, bytes) {counts[3:]}, landed were {counts[:3]}"
             )
         return [DaySlice(*row) for row in self._warehouse.named_rows("landing/day_ranges", params)]
-
-    def _next_number(self) -> int:
-        newest = self._warehouse.scalar("SELECT max(landing_seq) FROM audit.landing_ranges")
-        return int(newest) + 1
 
     def _stage_day(self, stack: ExitStack, day: date, slices: Sequence[DaySlice]) -> CleanTables:
         names = ("clean.events", "clean.touches", "clean.failed", "clean.duplicates")

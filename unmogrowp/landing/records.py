@@ -6,13 +6,13 @@ The Arrow schema is explicit, because an insert would silently turn a wrong type
 value: milliseconds given as integers would be read as seconds.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from unmogrowp.clock import utc
 from unmogrowp.contracts.topics import RECORD_VERSION, Header, Topic
 from unmogrowp.stream.port import StreamRecord
 
@@ -52,6 +52,7 @@ MALFORMED = "record.malformed"
 _EARLIEST_MS = 946_684_800_000  # 2000-01-01
 _LATEST_MS = 4_102_444_800_000  # 2100-01-01
 _UINT32_MAX = 2**32 - 1
+_BATCH_BYTES = 2 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +66,13 @@ class DayCount:
 
 
 def raw_table(records: Sequence[StreamRecord], landing_seq: int = 0) -> pa.Table:
-    """Build the rows of `raw.requests`, in offset order; they may be numbered later."""
-    columns: dict[str, list[object]] = {name: [] for name in RAW_SCHEMA.names}
-    for record in records:
-        for name, value in _row(record, landing_seq).items():
-            columns[name].append(value)
-    arrays = [pa.array(columns[field.name], type=field.type) for field in RAW_SCHEMA]
-    return pa.Table.from_arrays(arrays, schema=RAW_SCHEMA)
+    """Build the rows of `raw.requests`, in offset order; they may be numbered later.
+
+    Bodies stay in batches of a few megabytes: one array of a whole range would be fresh memory
+    each time, and touching it costs more than filling it.
+    """
+    batches = [_batch(some, landing_seq) for some in _portions(records)]
+    return pa.Table.from_batches(batches, schema=RAW_SCHEMA)
 
 
 def number_rows(rows: pa.Table, landing_seq: int) -> pa.Table:
@@ -83,28 +84,59 @@ def number_rows(rows: pa.Table, landing_seq: int) -> pa.Table:
 
 def day_counts(table: pa.Table) -> list[DayCount]:
     """Count records, items and body bytes per UTC day of receipt, in the order of days."""
-    counts: dict[date, list[int]] = {}
-    received = table.column("received_at").to_pylist()
-    items = table.column("item_count").to_pylist()
-    sizes = pa.compute.binary_length(table.column("body")).to_pylist()
-    for at, item_count, size in zip(received, items, sizes, strict=True):
-        entry = counts.setdefault(at.date(), [0, 0, 0])
-        entry[0] += 1
-        entry[1] += item_count
-        entry[2] += size
-    return [DayCount(day, *counts[day]) for day in sorted(counts)]
+    days = pa.table(
+        {
+            "day": pc.cast(table.column("received_at"), pa.date32()),
+            "items": pc.cast(table.column("item_count"), pa.int64()),
+            "bytes": pc.cast(pc.binary_length(table.column("body")), pa.int64()),
+        }
+    )
+    counts = days.group_by("day").aggregate([("day", "count"), ("items", "sum"), ("bytes", "sum")])
+    by_day = {row["day"]: row for row in counts.to_pylist()}
+    return [
+        DayCount(day, row["day_count"], row["items_sum"], row["bytes_sum"])
+        for day, row in sorted(by_day.items())
+    ]
 
 
-def _row(record: StreamRecord, landing_seq: int) -> dict[str, object]:
+def _portions(records: Sequence[StreamRecord]) -> Iterator[Sequence[StreamRecord]]:
+    start = size = 0
+    for index, record in enumerate(records):
+        size += len(record.value)
+        if size >= _BATCH_BYTES:
+            yield records[start : index + 1]
+            start, size = index + 1, 0
+    if start < len(records):
+        yield records[start:]
+
+
+def _batch(records: Sequence[StreamRecord], landing_seq: int) -> pa.RecordBatch:
+    columns = zip(*(_row(record, landing_seq) for record in records), strict=True)
+    arrays = [
+        _array(values, column.type) for values, column in zip(columns, RAW_SCHEMA, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(arrays, schema=RAW_SCHEMA)
+
+
+def _array(values: Sequence[object], kind: pa.DataType) -> pa.Array:
+    if pa.types.is_timestamp(kind):
+        return pa.array(values, pa.int64()).cast(kind)
+    return pa.array(values, type=kind)
+
+
+def _row(record: StreamRecord, landing_seq: int) -> tuple[object, ...]:
+    """Return the values of one row in the order of `RAW_SCHEMA`; instants as epoch ms."""
     headers = dict(record.headers)
 
-    def text(name: Header) -> str:
-        return headers.get(name.value, b"").decode("utf-8", "replace")
+    def text(name: str) -> str:
+        value = headers.get(name)
+        return value.decode("utf-8", "replace") if value else ""
 
-    version = _number(headers.get(Header.VERSION.value), 0, 2**16 - 1)
-    received_ms = _number(headers.get(Header.RECEIVED_AT.value), _EARLIEST_MS, _LATEST_MS)
-    item_count = _number(headers.get(Header.ITEM_COUNT.value), 0, _UINT32_MAX)
-    rejected = _rejected(headers.get(Header.REJECTED.value))
+    version = _number(headers.get(Header.VERSION), 0, 2**16 - 1)
+    received_ms = _number(headers.get(Header.RECEIVED_AT), _EARLIEST_MS, _LATEST_MS)
+    item_count = _number(headers.get(Header.ITEM_COUNT), 0, _UINT32_MAX)
+    refusals = headers.get(Header.REJECTED)
+    rejected = _rejected(refusals) if refusals else []
     code = text(Header.CODE)
     detail = text(Header.DETAIL)
     if record.topic == Topic.DEAD_LETTERS:
@@ -115,33 +147,33 @@ def _row(record: StreamRecord, landing_seq: int) -> dict[str, object]:
         detail = f"not a record of version {RECORD_VERSION}: headers {sorted(headers)}"
     if received_ms is None:
         received_ms = min(max(record.timestamp_ms, _EARLIEST_MS), _LATEST_MS)
-    return {
-        "topic": record.topic,
-        "topic_id": record.topic_id,
-        "partition": record.partition,
-        "offset": record.offset,
-        "frame_index": 0,
-        "received_at": utc(received_ms),
-        "version": version or 0,
-        "dialect": text(Header.DIALECT),
-        "path": text(Header.PATH),
-        "app_id": text(Header.APP_ID),
-        "key_id": text(Header.KEY_ID),
-        "request_id": text(Header.REQUEST_ID),
-        "item_count": item_count,
-        "rejected": rejected or [],
-        "encoding": text(Header.ENCODING),
-        "wire_bytes": _number(headers.get(Header.WIRE_BYTES.value), 0, _UINT32_MAX) or 0,
-        "ip_prefix": text(Header.IP_PREFIX),
-        "ip_hash": text(Header.IP_HASH),
-        "user_agent": text(Header.USER_AGENT),
-        "redacted": headers.get(Header.REDACTED.value) == b"1",
-        "code": code,
-        "detail": detail,
-        "body": record.value,
-        "original": headers.get(Header.ORIGINAL.value, b""),
-        "landing_seq": landing_seq,
-    }
+    return (
+        record.topic,
+        record.topic_id,
+        record.partition,
+        record.offset,
+        0,
+        received_ms,
+        version or 0,
+        text(Header.DIALECT),
+        text(Header.PATH),
+        text(Header.APP_ID),
+        text(Header.KEY_ID),
+        text(Header.REQUEST_ID),
+        item_count,
+        rejected or [],
+        text(Header.ENCODING),
+        _number(headers.get(Header.WIRE_BYTES), 0, _UINT32_MAX) or 0,
+        text(Header.IP_PREFIX),
+        text(Header.IP_HASH),
+        text(Header.USER_AGENT),
+        headers.get(Header.REDACTED) == b"1",
+        code,
+        detail,
+        record.value,
+        headers.get(Header.ORIGINAL, b""),
+        landing_seq,
+    )
 
 
 def _number(value: bytes | None, least: int, greatest: int) -> int | None:

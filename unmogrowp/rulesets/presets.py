@@ -1,31 +1,29 @@
-"""Rulesets that come with the project."""
+"""Rulesets that come with the project: ours, and others named after the field's defaults.
 
-from unmogrowp.rulesets.model import (
-    DAY_MS,
-    MatchMethod,
-    MatchRule,
-    Ruleset,
-    TouchType,
+`…_like` means what the name says: the published defaults of a vendor, with the source of each
+value and a mark where the source gives only a range. They are not the vendor's own code.
+"""
+
+from importlib import resources
+
+from unmogrowp.rulesets.files import parse_ruleset
+from unmogrowp.rulesets.model import Ruleset
+
+NAMES = (
+    "ours",
+    "appsflyer_like",
+    "adjust_like",
+    "branch_like",
+    "singular_like",
+    "kochava_like",
+    "airbridge_like",
 )
 
-DETERMINISTIC = (MatchMethod.REFERRER, MatchMethod.CLICK_ID, MatchMethod.DEVICE_ID)
 
-OURS = Ruleset(
-    ruleset_id="ours",
-    description=(
-        "Last touch by click id, store referrer or device id; clicks for 7 days, impressions for"
-        " 24 hours, every click before any impression"
-    ),
-    rules=(
-        *(
-            MatchRule(touch_type=TouchType.CLICK, method=method, window_ms=7 * DAY_MS, tier=1)
-            for method in DETERMINISTIC
-        ),
-        *(
-            MatchRule(touch_type=TouchType.IMPRESSION, method=method, window_ms=DAY_MS, tier=3)
-            for method in (MatchMethod.CLICK_ID, MatchMethod.DEVICE_ID)
-        ),
-    ),
-)
+def preset_text(name: str) -> str:
+    """Return the YAML of a preset, to begin an own ruleset from."""
+    return (resources.files("unmogrowp.rulesets") / "preset_files" / f"{name}.yaml").read_text()
 
-PRESETS = {OURS.ruleset_id: OURS}
+
+PRESETS: dict[str, Ruleset] = {name: parse_ruleset(preset_text(name), name) for name in NAMES}
+OURS = PRESETS["ours"]

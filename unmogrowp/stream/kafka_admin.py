@@ -88,8 +88,8 @@ def max_message_bytes(connection: KafkaConnection, topics: list[str]) -> Mapping
 
 def _admin(connection: KafkaConnection) -> KafkaAdminClient:
     try:
-        return KafkaAdminClient(
-            **connection.client_arguments(),
+        return connection.open(
+            KafkaAdminClient,
             client_id="unmogrowp-admin",
             bootstrap_timeout_ms=BOOTSTRAP_TIMEOUT_MS,
         )

@@ -1,7 +1,11 @@
 """How to reach a Kafka cluster, in one value that producer, reader and admin share."""
 
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+
+_STOP_MS = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +40,33 @@ class KafkaConnection:
         if self.ssl_ca_file:
             arguments["ssl_cafile"] = self.ssl_ca_file
         return arguments
+
+    def open(
+        self,
+        build: Callable[..., Any],
+        client: Callable[..., Any] | None = None,
+        **options: Any,
+    ) -> Any:
+        """Build a consumer, producer or admin; a cluster that is away leaves nothing behind.
+
+        The constructors start a thread before they ask the cluster and do not end it when they
+        fail: whoever tries again every second would have one more thread with every try.
+        """
+        # Settings know this module, and not all who read settings need Kafka.
+        from kafka.errors import KafkaError
+        from kafka.net.compat import KafkaNetClient
+
+        made: list[Any] = []
+
+        def remembered(**configs: Any) -> Any:
+            made.append((client or KafkaNetClient)(**configs))
+            return made[-1]
+
+        try:
+            return build(**self.client_arguments(), kafka_client=remembered, **options)
+        except BaseException:
+            for each in made:
+                with suppress(KafkaError, OSError, RuntimeError):
+                    each._net.stop(_STOP_MS)
+                    each.close()
+            raise

@@ -8,24 +8,25 @@ connects, warms the metadata and watches, and until then `send` refuses at once.
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from zlib import crc32
 
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 from kafka.net.compat import KafkaNetClient
+from kafka.structs import TopicPartition
 
 from unmogrowp.contracts.topics import MAX_MESSAGE_BYTES
 from unmogrowp.errors import SinkUnavailable
 from unmogrowp.stream import kafka_admin
+from unmogrowp.stream.kafka_batches import Batch, Flight, Records, codec
 from unmogrowp.stream.kafka_connection import KafkaConnection
-from unmogrowp.stream.port import Headers, Placement
+from unmogrowp.stream.port import Headers, OnDone
 
 logger = logging.getLogger(__name__)
-
-OnDone = Callable[[Placement | None, Exception | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ class ProducerOptions:
     request_timeout_ms: int = 10_000
     delivery_timeout_ms: int = 3_600_000
     stall_s: float = 20.0
-    batch_bytes: int = 256 * 1024
+    batch_bytes: int = 1024 * 1024
     limits_interval_s: float = 60.0
 
 
@@ -59,20 +60,6 @@ class _PatientClient(KafkaNetClient):  # type: ignore[misc]
         return max(20.0, delay_s * 1000)
 
 
-class _Flight:
-    """How many records one producer was given and how many of them have an outcome.
-
-    Counted without a lock: each number has one writer, and only whether they differ matters.
-    """
-
-    __slots__ = ("sent", "settled", "settled_at")
-
-    def __init__(self) -> None:
-        self.sent = 0
-        self.settled = 0
-        self.settled_at = time.monotonic()
-
-
 class KafkaStreamProducer:
     """Sends records to the given topics of one cluster; safe to share between threads."""
 
@@ -86,9 +73,11 @@ class KafkaStreamProducer:
         self._topics = list(topics)
         self._options = options or ProducerOptions()
         self._producer: Any = None
-        self._topic_ids: dict[str, str] = {}
+        self._codec = codec(self._options.compression)
+        self._is_sender_asleep = False
+        self._partitions: dict[str, list[TopicPartition]] = {}
         self._limits: dict[str, int] = {}
-        self._flight = _Flight()
+        self._flight = Flight()
         self._closing = threading.Event()
         self._ready = threading.Event()
         self._watch = threading.Thread(target=self._run, name="kafka-watch", daemon=True)
@@ -103,7 +92,14 @@ class KafkaStreamProducer:
         return self._ready.is_set()
 
     def send(
-        self, topic: str, key: bytes | None, value: bytes, headers: Headers, on_done: OnDone
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes,
+        headers: Headers,
+        on_done: OnDone,
+        *,
+        waits_for_push: bool = False,
     ) -> None:
         """Queue one record; see the port for the promise.
 
@@ -113,32 +109,72 @@ class KafkaStreamProducer:
         producer = self._producer
         if producer is None:
             raise SinkUnavailable("not connected to Kafka yet")
-        # Asking the cached metadata first keeps `send` from waiting for it on our thread.
-        partitions = producer._metadata.partitions_for_topic(topic)
-        if partitions is None:
+        # The cached metadata: asking for it would wait on the caller's thread.
+        known = producer._metadata._partitions.get(topic)
+        if not known:
             self._ready.clear()
             raise SinkUnavailable(f"the partitions of {topic} are not known")
+        if len(value) > MAX_MESSAGE_BYTES:
+            raise SinkUnavailable(f"{topic}: a record of {len(value)} bytes is too large")
+        partitions = self._partitions.get(topic, ())
+        if len(partitions) != len(known):
+            partitions = [TopicPartition(topic, number) for number in range(len(known))]
+            self._partitions[topic] = partitions
         # The client's own choice hashes in pure Python and costs as much as all the rest.
-        partition = crc32(key or b"") % len(partitions)
-        try:
-            future = producer.send(topic, value, key, headers, partition=partition)
-        except (KafkaError, ValueError, AssertionError) as error:
-            raise SinkUnavailable(f"{topic}: {type(error).__name__}: {error}") from error
+        partition = partitions[crc32(key or b"") % len(known)]
+        if self._add(producer, partition, key, value, headers, on_done):
+            self._is_sender_asleep = True
+            if not waits_for_push:
+                self.push()
 
+    def push(self) -> None:
+        """Wake the sender if it has been given a new batch."""
+        producer = self._producer
+        if self._is_sender_asleep and producer is not None:
+            self._is_sender_asleep = False
+            producer._sender.wakeup()
+
+    def _add(
+        self,
+        producer: Any,
+        partition: TopicPartition,
+        key: bytes | None,
+        value: bytes,
+        headers: Headers,
+        on_done: OnDone,
+    ) -> bool:
+        """Add a record to the open batch of a partition; True if that had to be a new one.
+
+        What `KafkaProducer.send` and its accumulator's `append` do, with batches of our own.
+        """
         flight = self._flight
+        accumulator = producer._accumulator
+        if accumulator._closed:
+            raise SinkUnavailable("the producer is closed")
+        now_ms = int(time.time() * 1000)
+        # The accumulator's lock of a partition is held while a batch is compressed; a deque needs
+        # no lock to be appended to.
+        queue = accumulator._batches[partition]
+        batch = queue[-1] if queue else None
+        is_new = not isinstance(batch, Batch) or not batch.records.add(
+            now_ms, key, value, headers, on_done
+        )
+        if is_new:
+            records = Records(self._batch_bytes(partition.topic), *self._codec)
+            records.add(now_ms, key, value, headers, on_done)
+            batch = Batch(
+                partition, records, time.monotonic(), flight, partial(_topic_id, producer)
+            )
+            accumulator._incomplete.add(batch)
+            queue.append(batch)
         flight.sent += 1
+        if is_new and accumulator._closed and not producer._sender.is_alive():
+            _abort(producer)  # it ended between our first look and now
+        return is_new
 
-        def stored(metadata: Any) -> None:
-            flight.settled += 1
-            flight.settled_at = time.monotonic()
-            topic_id = producer._metadata.topic_id(topic)
-            on_done(Placement(topic, str(topic_id), metadata.partition, metadata.offset), None)
-
-        def failed(error: Exception) -> None:
-            flight.settled += 1
-            on_done(None, SinkUnavailable(f"{topic}: {type(error).__name__}: {error}"))
-
-        future._add_cb_eb(stored, failed)
+    def _batch_bytes(self, topic: str) -> int:
+        """Return how large a batch may become: a broker that takes less would make us split it."""
+        return min(self._options.batch_bytes, self.max_record_bytes(topic))
 
     def max_record_bytes(self, topic: str) -> int:
         """Return the topic's `max.message.bytes` as last read, at most the contract's."""
@@ -171,9 +207,7 @@ class KafkaStreamProducer:
             try:
                 self._connect_once()
                 if time.monotonic() - limits_read_at >= self._options.limits_interval_s:
-                    self._limits.update(
-                        kafka_admin.max_message_bytes(self._connection, self._topics)
-                    )
+                    self._note_limits(kafka_admin.max_message_bytes(self._connection, self._topics))
                     limits_read_at = time.monotonic()
                 if self._producer is not None and not self._has_fatal_error():
                     self._ready.set()
@@ -181,6 +215,17 @@ class KafkaStreamProducer:
             except SinkUnavailable as error:
                 logger.warning("%s", error)
             self._closing.wait(1.0)
+
+    def _note_limits(self, limits: Mapping[str, int]) -> None:
+        for topic, limit in limits.items():
+            if limit != self._limits.get(topic, MAX_MESSAGE_BYTES):
+                logger.warning(
+                    "%s takes records of up to %s bytes; the contract's are %s",
+                    topic,
+                    limit,
+                    MAX_MESSAGE_BYTES,
+                )
+        self._limits.update(limits)
 
     def _connect_once(self) -> None:
         if self._producer is not None and self._has_fatal_error():
@@ -200,7 +245,7 @@ class KafkaStreamProducer:
             if self._closing.is_set():
                 _close_quietly(producer, 0.1)
                 return
-            self._flight = _Flight()
+            self._flight = Flight()
             self._producer = producer
         elif not self._ready.is_set():
             for topic in self._topics:
@@ -232,8 +277,9 @@ class KafkaStreamProducer:
     def _new_producer(self) -> Any:
         options = self._options
         try:
-            return KafkaProducer(
-                **self._connection.client_arguments(),
+            return self._connection.open(
+                KafkaProducer,
+                _PatientClient,
                 client_id="unmogrowp-collector",
                 acks="all",
                 enable_idempotence=True,
@@ -247,10 +293,18 @@ class KafkaStreamProducer:
                 max_block_ms=5_000,
                 bootstrap_timeout_ms=5_000,
                 metrics_enabled=False,
-                kafka_client=_PatientClient,
             )
         except (KafkaError, OSError, ValueError) as error:
             raise SinkUnavailable(f"Kafka does not answer: {type(error).__name__}") from error
+
+
+def _topic_id(producer: Any, topic: str) -> str:
+    return str(producer._metadata.topic_id(topic))
+
+
+def _abort(producer: Any) -> None:
+    """Give every record that is still without an outcome one: unknown."""
+    producer._accumulator.abort_batches(SinkUnavailable("the producer is closed"))
 
 
 def _close_quietly(producer: Any, timeout_s: float) -> None:
@@ -263,3 +317,4 @@ def _close_quietly(producer: Any, timeout_s: float) -> None:
         producer._sender.force_close()
         producer._sender.wakeup()
         producer._sender.join(5.0)
+    _abort(producer)

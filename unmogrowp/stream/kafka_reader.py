@@ -163,14 +163,15 @@ class KafkaReader:
     def _connected(self) -> Any:
         if self._consumer is None:
             try:
-                self._consumer = KafkaConsumer(
-                    **self._connection.client_arguments(),
+                self._consumer = self._connection.open(
+                    KafkaConsumer,
                     client_id="unmogrowp-landing",
                     group_id=None,
                     enable_auto_commit=False,
                     auto_offset_reset="none",
                     isolation_level="read_committed",
                     request_timeout_ms=self._timeout_ms,
+                    bootstrap_timeout_ms=self._timeout_ms,
                     max_poll_records=_POLL_RECORDS,
                     max_partition_fetch_bytes=MAX_MESSAGE_BYTES,
                     fetch_max_bytes=2 * MAX_MESSAGE_BYTES,

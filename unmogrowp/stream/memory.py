@@ -56,9 +56,17 @@ class MemoryStream:
         return _Topic(str(uuid.uuid4()), [_Partition() for _ in range(self._partition_count)])
 
     def send(
-        self, topic: str, key: bytes | None, value: bytes, headers: Headers, on_done: OnDone
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes,
+        headers: Headers,
+        on_done: OnDone,
+        *,
+        waits_for_push: bool = False,
     ) -> None:
         """Append one record; `on_done` is called before returning unless acks are held back."""
+        del waits_for_push  # nothing is ever on its way here
         with self._lock:
             if not self._is_available:
                 raise SinkUnavailable("the stream was taken away")
@@ -94,6 +102,9 @@ class MemoryStream:
         """Return the bound given at construction; the same for all topics."""
         del topic
         return self._max_record_bytes
+
+    def push(self) -> None:
+        """Do nothing: what was sent is there."""
 
     def is_ready(self) -> bool:
         """Say whether a record would be taken now."""

@@ -4,20 +4,24 @@ Vendor errors are translated here once. Whether one may be retried is decided by
 short list with the reason per code, never by its text.
 """
 
+import copy
+import io
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Self
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
 import clickhouse_connect
-import polars as pl
 import pyarrow as pa
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, OperationalError
 
 from unmogrowp.errors import QueryFailed, WarehouseUnavailable
 from unmogrowp.warehouse import named_queries
+
+if TYPE_CHECKING:
+    import polars as pl
 
 # Code -> why trying again can help.
 RETRYABLE_CODES = {
@@ -37,6 +41,7 @@ RETRYABLE_CODES = {
 PIPELINE_SETTINGS: dict[str, Any] = {"async_insert": 0, "input_format_null_as_default": 0}
 
 Params = Mapping[str, Any]
+_LOOPBACK = {None, "localhost", "127.0.0.1", "::1"}
 _IDENTIFIER = re.compile(r"\{\s*(\w+)\s*:\s*Identifier\s*\}")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)?")
 
@@ -50,10 +55,13 @@ class Warehouse:
         log_comment: Mapping[str, str] | None = None,
         *,
         read_only: bool = False,
+        is_local: bool = False,
     ) -> None:
         self._client = client
         self._defaults = {} if read_only else PIPELINE_SETTINGS
         self._log_comment = dict(log_comment or {})
+        # Compressing costs three times as much as sending to the same machine.
+        self._arrow_codec = None if is_local else "lz4"
 
     @classmethod
     def connect(
@@ -87,13 +95,20 @@ class Warehouse:
             )
         except (ClickHouseError, OSError) as error:
             raise _translate(error) from error
-        return cls(client, log_comment, read_only=read_only)
+        is_local = parts.hostname in _LOOPBACK
+        return cls(client, log_comment, read_only=read_only, is_local=is_local)
 
     @classmethod
     def embedded(cls, path: str) -> Self:
         """Open the engine inside this process (tests): one process per path."""
         client = clickhouse_connect.get_client(interface="chdb", path=path, tz_mode="aware")
-        return cls(client)
+        return cls(client, is_local=True)
+
+    def with_settings(self, settings: Params) -> "Warehouse":
+        """Return the same connection with other settings of every statement; close only one."""
+        other = copy.copy(self)
+        other._defaults = {**self._defaults, **settings}
+        return other
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -158,8 +173,11 @@ class Warehouse:
         except (ClickHouseError, OSError) as error:
             raise _translate(error) from error
 
-    def frame(self, sql: str, params: Params | None = None) -> pl.DataFrame:
+    def frame(self, sql: str, params: Params | None = None) -> "pl.DataFrame":
         """Return a query as a polars frame; instants keep their time zone."""
+        # Here and not above: it starts threads, and most runs want no frame.
+        import polars as pl
+
         try:
             statement, values = _bound(sql, params)
             table = self._client.query_arrow(
@@ -171,6 +189,10 @@ class Warehouse:
         assert isinstance(frame, pl.DataFrame)
         return frame
 
+    def named_frame(self, name: str, params: Params | None = None) -> "pl.DataFrame":
+        """Return a named query as a polars frame."""
+        return self.frame(named_queries.load(name), params)
+
     def insert_arrow(
         self, table: str, rows: pa.Table, *, token: str, settings: Params | None = None
     ) -> None:
@@ -180,10 +202,12 @@ class Warehouse:
         silently become its default, so callers build rows with an explicit schema.
         """
         try:
-            self._client.insert_arrow(
+            self._client.raw_insert(
                 table,
-                rows,
-                settings={**self._settings(settings), "insert_deduplication_token": token},
+                rows.schema.names,
+                _arrow_stream(rows, self._arrow_codec),
+                {**self._settings(settings), "insert_deduplication_token": token},
+                "ArrowStream",
             )
         except (ClickHouseError, OSError) as error:
             raise _translate(error) from error
@@ -220,6 +244,36 @@ def _bound(sql: str, params: Params | None) -> tuple[str, dict[str, Any]]:
     names = set(_IDENTIFIER.findall(sql))
     filled = _IDENTIFIER.sub(fill, sql)
     return filled, {key: value for key, value in values.items() if key not in names}
+
+
+def _arrow_stream(rows: pa.Table, codec: str | None) -> Generator[bytes]:
+    """Yield rows as an Arrow stream, batch by batch: it is never held whole on the way."""
+    sink = _Pieces()
+    options = pa.ipc.IpcWriteOptions(compression=codec)
+    with pa.ipc.new_stream(sink, rows.schema, options=options) as writer:
+        for batch in rows.to_batches():
+            writer.write_batch(batch)
+            yield sink.taken()
+    yield sink.taken()
+
+
+class _Pieces(io.RawIOBase):
+    """A file that gives away what was written to it."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        piece = bytes(data)
+        self._pieces.append(piece)
+        return len(piece)
+
+    def taken(self) -> bytes:
+        pieces, self._pieces = self._pieces, []
+        return b"".join(pieces)
 
 
 def error_code(error: BaseException) -> int:

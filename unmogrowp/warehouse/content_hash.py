@@ -12,7 +12,9 @@ from typing import Any
 from unmogrowp.warehouse.client import Warehouse
 
 # Columns that say how a row came here, not what it says.
-PROVENANCE_COLUMNS = frozenset({"landing_seq", "run_id", "inserted_at", "recorded_at"})
+PROVENANCE_COLUMNS = frozenset(
+    {"landing_seq", "run_id", "inserted_at", "recorded_at", "build_id", "is_deleted"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,8 @@ def content_hash(
     table: str,
     where: str = "1",
     params: dict[str, Any] | None = None,
+    *,
+    is_final: bool = False,
 ) -> ContentHash:
     """Hash the rows of a table that satisfy a condition, for example one partition.
 
@@ -57,10 +61,11 @@ def content_hash(
         table: `database.table`.
         where: A condition written by us (never from outside), with `{name:Type}` parameters.
         params: Their values.
+        is_final: Hash the newest version of each row, of a table that keeps several.
     """
     aggregate = hash_expression(warehouse, table)
     count, checksum = warehouse.rows(
-        f"SELECT count(), {aggregate} FROM {table} WHERE {where}",  # noqa: S608
+        f"SELECT count(), {aggregate} FROM {table} {'FINAL' if is_final else ''} WHERE {where}",  # noqa: S608
         params,
     )[0]
     return ContentHash(int(count), int(checksum or 0))

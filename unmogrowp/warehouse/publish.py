@@ -12,7 +12,7 @@ input was complete: an empty result is more often a broken input than the truth.
 
 import contextlib
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -59,12 +59,17 @@ def staging_copy(warehouse: Warehouse, table: str) -> Iterator[str]:
         warehouse.execute(f"DROP TABLE IF EXISTS {staging} SYNC")
 
 
-def drop_abandoned_staging(warehouse: Warehouse) -> list[str]:
-    """Drop the staging tables of killed runs; the caller holds the pipeline lock."""
+def drop_abandoned_staging(warehouse: Warehouse, like: str = "") -> list[str]:
+    """Drop the staging tables of killed runs; the caller holds the pipeline lock.
+
+    Args:
+        warehouse: Where they are.
+        like: Only those that `staging_copy` made of this table; all of them by default.
+    """
     rows = warehouse.rows(
         "SELECT name FROM system.tables"
         " WHERE database = 'staging' AND position(name, {mark:String})",
-        {"mark": RUN_MARK},
+        {"mark": like.replace(".", "_") + RUN_MARK},
     )
     names = [f"staging.`{name}`" for (name,) in rows]
     for name in names:
@@ -72,15 +77,20 @@ def drop_abandoned_staging(warehouse: Warehouse) -> list[str]:
     return names
 
 
-def present_watermark(warehouse: Warehouse, partition: Partition) -> int:
-    """Return the highest watermark anyone published or began to publish; 0 when none."""
-    return int(
-        warehouse.scalar(
-            "SELECT max(watermark) FROM audit.published_partitions"
-            " WHERE table_name = {table:String} AND partition_key = {key:String}",
-            {"table": partition.table, "key": partition.key},
+def present_watermarks(warehouse: Warehouse, table: str, keys: Sequence[str]) -> dict[str, int]:
+    """Return the highest watermark anyone published or began to publish, by partition key.
+
+    Partitions that nobody ever published are left out.
+    """
+    return {
+        key: int(watermark)
+        for key, watermark in warehouse.rows(
+            "SELECT partition_key, max(watermark) FROM audit.published_partitions"
+            " WHERE table_name = {table:String} AND has({keys:Array(String)}, partition_key)"
+            " GROUP BY partition_key",
+            {"table": table, "keys": list(keys)},
         )
-    )
+    }
 
 
 def replace_partition(
@@ -111,39 +121,80 @@ def replace_partition(
         AuditFailed: The staged rows are not publishable; nothing was changed.
         PartitionConflict: A build with a higher watermark was published already.
     """
-    rows = _checked_row_count(warehouse, partition, staging)
-    if rows == 0 and not is_input_complete:
-        raise AuditFailed(
-            f"{partition.table} {partition.key}: the build gave no rows and its input was not"
-            " proven complete; the present rows stay"
-        )
+    (published,) = replace_partitions(
+        warehouse,
+        (partition,),
+        staging,
+        watermark=watermark,
+        now_ms=now_ms,
+        is_input_complete=is_input_complete,
+        audit=audit,
+        confirm=confirm,
+    )
+    return published
+
+
+def replace_partitions(
+    warehouse: Warehouse,
+    partitions: Sequence[Partition],
+    staging: str,
+    *,
+    watermark: int,
+    now_ms: int,
+    is_input_complete: bool,
+    audit: Callable[[str], None] | None = None,
+    confirm: Callable[[], None] | None = None,
+) -> tuple[Published, ...]:
+    """Swap the rows of `staging` in for several partitions of one table, one after the other.
+
+    All are checked before the first is swapped. A kill in between leaves some of them new and
+    some old, each whole, so the same build has to be due until it has ended. Arguments and errors
+    are those of `replace_partition`; `staging` holds rows of these partitions only.
+    """
+    counts = _checked_row_counts(warehouse, partitions, staging)
+    for partition, rows in zip(partitions, counts, strict=True):
+        if rows == 0 and not is_input_complete:
+            raise AuditFailed(
+                f"{partition.table} {partition.key}: the build gave no rows and its input was not"
+                " proven complete; the present rows stay"
+            )
     if audit is not None:
         audit(staging)
     if confirm is not None:
         confirm()
-    present = present_watermark(warehouse, partition)
-    if watermark < present:
-        raise PartitionConflict(
-            f"{partition.table} {partition.key}: this build had read up to landing_seq"
-            f" {watermark}, but one that read up to {present} is published"
-        )
-    _record(warehouse, partition, watermark, "publishing", rows, now_ms)
-    _swap(warehouse, partition, staging, is_empty=rows == 0)
-    _record(warehouse, partition, watermark, "published", rows, now_ms)
-    return Published(partition, rows, watermark, is_dropped=rows == 0)
+    table = partitions[0].table
+    present = present_watermarks(warehouse, table, [partition.key for partition in partitions])
+    for key, highest in present.items():
+        if watermark < highest:
+            raise PartitionConflict(
+                f"{table} {key}: this build had read up to landing_seq"
+                f" {watermark}, but one that read up to {highest} is published"
+            )
+    published = tuple(
+        Published(partition, rows, watermark, is_dropped=rows == 0)
+        for partition, rows in zip(partitions, counts, strict=True)
+    )
+    _record(warehouse, published, "publishing", now_ms)
+    for one in published:
+        _swap(warehouse, one.partition, staging, is_empty=one.is_dropped)
+    _record(warehouse, published, "published", now_ms)
+    return published
 
 
-def _checked_row_count(warehouse: Warehouse, partition: Partition, staging: str) -> int:
+def _checked_row_counts(
+    warehouse: Warehouse, partitions: Sequence[Partition], staging: str
+) -> list[int]:
     """Count staged rows; rows of another partition would be left behind by the swap."""
-    total = 0
+    counts = dict.fromkeys((partition.values for partition in partitions), 0)
     for values, count in warehouse.rows(
         f"SELECT _partition_value AS p, count() FROM {staging} GROUP BY p"  # noqa: S608
     ):
         found = tuple(values) if isinstance(values, tuple | list) else (values,)
-        if found != partition.values:
-            raise AuditFailed(f"{staging} holds rows of {found}, not only of {partition.key}")
-        total += int(count)
-    return total
+        if found not in counts:
+            wanted = ", ".join(partition.key for partition in partitions)
+            raise AuditFailed(f"{staging} holds rows of {found}, not only of {wanted}")
+        counts[found] += int(count)
+    return list(counts.values())
 
 
 def _swap(warehouse: Warehouse, partition: Partition, staging: str, *, is_empty: bool) -> None:
@@ -161,22 +212,15 @@ def _swap(warehouse: Warehouse, partition: Partition, staging: str, *, is_empty:
         )
 
 
-def _record(
-    warehouse: Warehouse,
-    partition: Partition,
-    watermark: int,
-    state: str,
-    row_count: int,
-    now_ms: int,
-) -> None:
+def _record(warehouse: Warehouse, published: Sequence[Published], state: str, now_ms: int) -> None:
     warehouse.execute(
         named_queries.load("audit/record_published_partition"),
         {
-            "table": partition.table,
-            "key": partition.key,
-            "watermark": watermark,
+            "table": published[0].partition.table,
+            "keys": [one.partition.key for one in published],
+            "watermark": published[0].watermark,
             "state": state,
-            "row_count": row_count,
+            "row_counts": [one.row_count for one in published],
             "now_ms": now_ms,
         },
     )

@@ -19,6 +19,9 @@ _ADD_COLUMN = re.compile(
     r"ALTER TABLE (?P<database>\w+)\.(?P<name>\w+)\s+ADD COLUMN (?:IF NOT EXISTS )?(?P<column>.*)",
     re.DOTALL,
 )
+_MODIFY_COLUMN = re.compile(
+    r"ALTER TABLE (?P<database>\w+)\.(?P<name>\w+)\s+MODIFY COLUMN (?P<column>.*)", re.DOTALL
+)
 _COMMENT = re.compile(r"COMMENT\s+'((?:[^'\\]|\\.|'')*)'")
 _PARTITION = re.compile(r"PARTITION BY (?P<key>.+?)\s*(?=ORDER BY|SETTINGS|COMMENT|$)", re.DOTALL)
 # Where the type of a column ends: what may follow it in our migrations.
@@ -71,6 +74,16 @@ def tables() -> dict[str, Table]:
                 table = found[name]
                 if column.name not in {present.name for present in table.columns}:
                     found[name] = replace(table, columns=(*table.columns, column))
+            elif match := _MODIFY_COLUMN.match(statement):
+                name = f"{match['database']}.{match['name']}"
+                column = _parse_column(match["column"])
+                found[name] = replace(
+                    found[name],
+                    columns=tuple(
+                        column if present.name == column.name else present
+                        for present in found[name].columns
+                    ),
+                )
     return found
 
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from tests.engine import empty_tables, engine
 from tests.market.model import at
-from unmogrowp.audits.model import Comparison, Identity, Mode, ReconciliationReport
+from unmogrowp.audits.identities import PRIMARY
+from unmogrowp.audits.model import Amount, Comparison, Identity, Mode, ReconciliationReport
 from unmogrowp.audits.reconcile import reconcile
 from unmogrowp.audits.report import latest_quality, render
 from unmogrowp.clock import utc
@@ -78,8 +80,15 @@ def house() -> House:
     items = "(SELECT k, intDiv(k, 2) AS number FROM (SELECT number AS k FROM numbers(20)))"
     house.sql(
         "INSERT INTO clean.events (app_id, message_id, received_at, occurred_at, topic_id,"
-        f" partition, offset, item_index) SELECT 'a', toString(k), {received}, {received},"
-        f" {coordinates} FROM {items} WHERE k < 16"
+        " partition, offset, item_index, revenue, currency) SELECT 'a', toString(k),"
+        f" {received}, {received}, {coordinates}, if(k = 15, 2.5, NULL),"
+        f" if(k = 15, 'EUR', '') FROM {items} WHERE k < 16"
+    )
+    house.sql(
+        "INSERT INTO mart.attributed_events (ruleset_id, app_id, message_id, received_at,"
+        " occurred_at, revenue, currency, is_primary) SELECT 'ours', app_id, message_id,"
+        " received_at, occurred_at, revenue, currency, true FROM clean.events"
+        " WHERE revenue IS NOT NULL"
     )
     house.sql(
         "INSERT INTO clean.duplicates (app_id, kind, message_id, received_at, topic_id, partition,"
@@ -102,10 +111,24 @@ def house() -> House:
         )
         house.sql(
             "INSERT INTO mart.attributed_installs (ruleset_id, app_id, conversion_id, install_id,"
-            f" installed_at, conversion_kind) SELECT 'ours', 'a', 'install-{number}',"
-            f" 'install-{number}', {_at(NINE)}, '{'install' if number else 'reinstall'}'"
+            f" installed_at, conversion_kind, is_primary) SELECT 'ours', 'a', 'install-{number}',"
+            f" 'install-{number}', {_at(NINE)}, '{'install' if number else 'reinstall'}', true"
         )
     return house
+
+
+def test_a_summary_counts_each_install_once_and_every_difference(house: House) -> None:
+    def summary() -> dict[str, tuple[Decimal, Decimal, Decimal]]:
+        rows = house.warehouse.named_rows("audit/last_reconciliation_summary", {"primary": PRIMARY})
+        return {str(identity): (left, right, off) for identity, _, left, right, off in rows}
+
+    house.reconcile()
+    assert summary()["installs"] == (2, 2, 0)
+    assert summary()["revenue"] == (Decimal("2.5"), Decimal("2.5"), 0)
+    assert summary()["items"][:2] == (20, 20)
+    house.delete("mart.attributed_installs", "install_id = 'install-1'")
+    house.reconcile()
+    assert summary()["installs"] == (2, 1, 2)  # under ours, and among those that count
 
 
 def report_of(
@@ -122,7 +145,7 @@ def report_of(
     )
 
 
-def differing(report: ReconciliationReport) -> list[tuple[str, str, str, int]]:
+def differing(report: ReconciliationReport) -> list[tuple[str, str, str, Amount]]:
     return [
         (one.identity.value, one.scope, one.app_id, one.difference)
         for one in report.open_comparisons
@@ -155,7 +178,8 @@ def test_nothing_compared_is_a_failure(house: House) -> None:
 
 Break = Callable[[House], None]
 ITEM = [("items", "events.v1", "a", -1)]
-CASES: list[tuple[str, Break, list[tuple[str, str, str, int]], Identity, list[tuple[str, str]]]] = [
+Differing = list[tuple[str, str, str, Amount]]
+CASES: list[tuple[str, Break, Differing, Identity, list[tuple[str, str]]]] = [
     (
         "a record is lost from the archive",
         lambda h: h.delete("raw.requests", "offset = 104"),
@@ -248,7 +272,8 @@ CASES: list[tuple[str, Break, list[tuple[str, str, str, int]], Identity, list[tu
     (
         "an install is not decided",
         lambda h: h.delete("mart.attributed_installs", "install_id = 'install-1'"),
-        [("installs", "ours", "a", -1)], Identity.INSTALLS, [("only_left", "install-1")],
+        [("installs", "(primary)", "a", -1), ("installs", "ours", "a", -1)],
+        Identity.INSTALLS, [("only_left", "install-1")] * 2,
     ),
     (
         "an install is decided twice",
@@ -256,7 +281,33 @@ CASES: list[tuple[str, Break, list[tuple[str, str, str, int]], Identity, list[tu
             "INSERT INTO mart.attributed_installs SELECT * FROM mart.attributed_installs"
             " WHERE install_id = 'install-1'"
         ),
-        [("installs", "ours", "a", 1)], Identity.INSTALLS, [("only_right", "install-1")],
+        [("installs", "(primary)", "a", 1), ("installs", "ours", "a", 1)],
+        Identity.INSTALLS, [("only_right", "install-1")] * 2,
+    ),
+    (
+        "an event with revenue has no source",
+        lambda h: h.delete("mart.attributed_events", "message_id = '15'"),
+        [("revenue", "(primary) EUR", "a", Decimal("-2.5")),
+         ("revenue", "ours EUR", "a", Decimal("-2.5"))],
+        Identity.REVENUE, [("only_left", "15")] * 2,
+    ),
+    (
+        "revenue is counted twice",
+        lambda h: h.sql("INSERT INTO mart.attributed_events SELECT * FROM mart.attributed_events"),
+        [("revenue", "(primary) EUR", "a", Decimal("2.5")),
+         ("revenue", "ours EUR", "a", Decimal("2.5"))],
+        Identity.REVENUE, [("only_right", "15")] * 2,
+    ),
+    (
+        "revenue changed on the way",
+        lambda h: h.sql(
+            "ALTER TABLE mart.attributed_events UPDATE revenue = 2.500000001 WHERE 1"
+            " SETTINGS mutations_sync = 2"
+        ),
+        [("revenue", "(primary) EUR", "a", Decimal("0.000000001")),
+         ("revenue", "ours EUR", "a", Decimal("0.000000001"))],
+        Identity.REVENUE,
+        [("counted", "15")] * 2,
     ),
     (
         "a collector acknowledged more than there is",
@@ -277,7 +328,7 @@ CASES: list[tuple[str, Break, list[tuple[str, str, str, int]], Identity, list[tu
 def test_one_row_breaks_one_identity(
     house: House,
     break_it: Break,
-    expected: list[tuple[str, str, str, int]],
+    expected: list[tuple[str, str, str, Amount]],
     identity: Identity,
     ids: list[tuple[str, str]],
 ) -> None:
@@ -339,6 +390,21 @@ def test_a_boot_without_a_last_report_is_open_for_its_minutes_only(house: House)
     assert ("collector", "events.v1 requests", "a", -1) in differing(house.reconcile()), (
         "the lower bound is never open"
     )
+
+
+def test_a_boot_killed_a_moment_ago_is_open_up_to_the_audited_instant(house: House) -> None:
+    """Nobody has taken its slot yet, and nobody ever has to."""
+    house.delete("audit.collector_reports", "reported_at >= toDateTime('2000-01-01', 'UTC')")
+    for app, topic, requests, items in (
+        ("a", "events.v1", 6, 12),
+        ("", "requests.dead_letter.v1", 1, 0),
+    ):
+        report_of(house, "c-0", "boot", 1, NINE + 9 * MINUTE, requests, items, started=BEGIN,
+                  app=app, topic=topic)  # fmt: skip
+    report = house.reconcile(before=NINE + 10 * MINUTE)
+    assert [one for one in differing(report) if one[0] == "collector"] == []
+    note = comparison(report, "events.v1 requests").note
+    assert "open from 2026-03-10 09:09 to 09:10 UTC" in note
 
 
 def test_a_boot_that_ended_with_its_last_report_is_not_open(house: House) -> None:

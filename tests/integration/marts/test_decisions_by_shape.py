@@ -1,87 +1,38 @@
-"""Decisions by shape: i impressions, c clicks, n installs, r store referrers; @ age at install.
-
-Every scenario is an app of its own, all are built in the same statements, and the rows must be
-exactly these.
-"""
-
-from dataclasses import dataclass, field, replace
-from typing import Any
+"""Decisions under `ours`: windows, order, ids, click ids, store referrers, lateness."""
 
 import pytest
 
-from tests.engine import empty_tables, engine
-from tests.market.build import Market, actual_rows, build_days, days_of, load
-from tests.market.model import DAY, HOUR, INSTALLED, MINUTE, SECOND, Event, Touch, at
-from tests.market.oracle import digest
+from tests.market.model import DAY, HOUR, INSTALLED, MINUTE, SECOND
+from tests.market.scenarios import (
+    AFTER,
+    CLICKED,
+    NOW_S,
+    OUT,
+    PAID,
+    ZERO,
+    N,
+    Rows,
+    Scenario,
+    c,
+    check,
+    decided,
+    i,
+    n,
+    opened,
+    organic,
+    referrer,
+    won,
+)
+from unmogrowp.rulesets import OURS
 
-N = at("2026-03-10T12:00:00")
-ZERO = "00000000-0000-0000-0000-000000000000"
-
-OUT = "outside_window"
-AFTER = "after_install"
-
-
-def n(age: int = 0, message_id: str = "m", **fields: Any) -> Event:
-    return Event(
-        message_id=message_id, occurred_at=N - age,
-        **{"device_id": "dev", "android_id": "dev", "gaid": "gaid", **fields},
-    )  # fmt: skip
-
-
-def opened(age: int = 0, message_id: str = "o", **fields: Any) -> Event:
-    return replace(n(age, message_id, **fields), event_name="Application Opened")
-
-
-def c(age: int, touch_id: str = "c", **fields: Any) -> Touch:
-    return Touch(touch_id=touch_id, touch_at=N - age, **{"gaid": "gaid", **fields})
-
-
-def i(age: int, touch_id: str = "i", **fields: Any) -> Touch:
-    return replace(c(age, touch_id, **fields), touch_type="impression")
-
-
-def referrer(query: str, **clocks: int) -> dict[str, Any]:
-    return {"properties": {"install_referrer": {"install_referrer": query, **clocks}}}
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """`won` is the touch that wins the (last) install; `ranks` says what became of every touch."""
-
-    shape: str
-    events: tuple[Event, ...]
-    touches: tuple[Touch, ...]
-    won: str = ""
-    by: str = ""
-    ctit_ms: int | None = None
-    organic: str = ""
-    ranks: dict[str, int | str] = field(default_factory=dict)
-
-
-def won(shape: str, events: Any, touches: Any, touch_id: str, by: str, ctit_ms: int | None,
-        ranks: dict[str, int | str] | None = None) -> Scenario:  # fmt: skip
-    return Scenario(shape, _many(events), _many(touches), touch_id, by, ctit_ms, "",
-                    ranks or {touch_id: 1})  # fmt: skip
-
-
-def organic(shape: str, events: Any, touches: Any, reason: str,
-            ranks: dict[str, int | str] | None = None) -> Scenario:  # fmt: skip
-    return Scenario(shape, _many(events), _many(touches), organic=reason, ranks=ranks or {})
-
-
-def _many(one_or_more: Any) -> tuple[Any, ...]:
-    return tuple(one_or_more) if isinstance(one_or_more, list | tuple) else (one_or_more,)
-
-
-CLICKED = {"properties": {"click_id": "K1"}}
-PAID = "utm_source=net_r&utm_campaign=spring"
-NOW_S = N // 1000
+# The same without fraud rules, for touches at the very instant of the install.
+TRUSTING = OURS.model_copy(update={"ruleset_id": "trusting", "fraud": ()})
 
 SCENARIOS = [
     # windows of clicks: 7 days, both edges in, to the millisecond
     won("1c_1n", n(), c(HOUR), "c", "device_id", HOUR),
-    won("c@-0ms_n", n(), c(0), "c", "device_id", 0),
-    won("c@-1ms_n", n(), c(1), "c", "device_id", 1),
+    won("c@-0ms_n", n(), c(0), "c", "device_id", 0, under=TRUSTING),
+    won("c@-1ms_n", n(), c(1), "c", "device_id", 1, under=TRUSTING),
     organic("c@+1ms_n", n(), c(-1), AFTER, {"c": AFTER}),
     won("c@-6d23h59m_n", n(), c(7 * DAY - MINUTE), "c", "device_id", 7 * DAY - MINUTE),
     won("c@-7d+1ms_n", n(), c(7 * DAY - 1), "c", "device_id", 7 * DAY - 1),
@@ -227,11 +178,12 @@ SCENARIOS = [
     won("a second copy after the horizon is one candidate", n(),
         [c(HOUR), c(HOUR, received_at=N + 31 * DAY, campaign="again", offset=1)], "c", "device_id",
         HOUR),
-    won("c_before_midnight_n_after_it", n(-12 * HOUR), c(-12 * HOUR + 1), "c", "device_id", 1),
+    won("c_before_midnight_n_after_it", n(-12 * HOUR), c(-12 * HOUR + 1), "c", "device_id", 1,
+        under=TRUSTING),
     organic("n_before_midnight_c_after_it", n(-12 * HOUR + 1), c(-12 * HOUR), AFTER, {"c": AFTER}),
     won("the install is when the app was opened, not when the download began",
         n(**referrer("", install_begin_timestamp_server_seconds=NOW_S - 300)), c(MINUTE), "c",
-        "device_id", MINUTE),
+        "device_id", MINUTE, under=TRUSTING),
     # two devices, two users
     won("two devices of one user: only the device that was touched",
         [n(1, "m1", gaid="other", device_id="d2", android_id="d2", device_key="d2", user_id="u"),
@@ -243,65 +195,15 @@ SCENARIOS = [
 
 
 @pytest.fixture(scope="module")
-def decided() -> dict[str, dict[str, list[dict[str, Any]]]]:
-    warehouse = engine()
-    empty_tables(warehouse)
-    markets = [
-        Market(
-            tuple(replace(one, app_id=scenario.shape) for one in scenario.events),
-            tuple(replace(one, app_id=scenario.shape) for one in scenario.touches),
-        )
-        for scenario in SCENARIOS
-    ]
-    load(warehouse, markets)
-    build_days(warehouse, days_of(markets))
-    return actual_rows(warehouse)
+def rows() -> dict[str, Rows]:
+    return decided(SCENARIOS)
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.shape)
-def test_decision(scenario: Scenario, decided: dict[str, dict[str, list[dict[str, Any]]]]) -> None:
-    tables = decided[scenario.shape]
-    install = max(tables["installs"], key=lambda row: row["installed_at"])
-    decision = next(
-        row for row in tables["decisions"] if row["install_id"] == install["install_id"]
-    )
-    candidates = [row for row in tables["candidates"] if row["install_id"] == install["install_id"]]
-    made = digest(scenario.shape, "referrer", install["source_message_id"])
-    names = {made: "r"}
-    found = {
-        names.get(row["touch_id"], row["touch_id"]): row["rank"] or row["reason"]
-        for row in candidates
-    }
-    assert found == scenario.ranks
-    assert len(candidates) == len(found), "no touch is considered twice"
-    assert {
-        "won": names.get(decision["touch_id"], decision["touch_id"]),
-        "by": decision["match_type"],
-        "ctit_ms": decision["ctit_ms"],
-        "organic": decision["organic_reason"],
-        "is_organic": decision["is_organic"],
-        "candidate_count": decision["candidate_count"],
-        "eligible_count": decision["eligible_count"],
-        "assists": [names.get(one, one) for one in decision["assists"]],
-    } == {
-        "won": scenario.won,
-        "by": scenario.by,
-        "ctit_ms": scenario.ctit_ms,
-        "organic": scenario.organic,
-        "is_organic": not scenario.won,
-        "candidate_count": len(scenario.ranks),
-        "eligible_count": sum(1 for rank in scenario.ranks.values() if isinstance(rank, int)),
-        "assists": [
-            touch
-            for touch, rank in sorted(scenario.ranks.items(), key=lambda item: str(item[1]))
-            if isinstance(rank, int) and rank > 1
-        ],
-    }
-    assert [row["install_id"] for row in tables["decisions"]] == [
-        row["install_id"] for row in tables["installs"]
-    ], "every install is decided exactly once"
+def test_decision(scenario: Scenario, rows: dict[str, Rows]) -> None:
+    check(scenario, rows[scenario.shape])
 
 
 def test_shapes_have_names_of_their_own() -> None:
-    assert len({one.shape for one in SCENARIOS}) == len(SCENARIOS) >= 60
+    assert len({one.shape for one in SCENARIOS}) == len(SCENARIOS) >= 70
     assert all(one.events[-1].event_name == INSTALLED for one in SCENARIOS)

@@ -4,13 +4,16 @@ import json
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.engine import empty_tables, engine
 from tests.market.build import Market, build_days, days_of, load
-from tests.market.model import DAY, HOUR, MINUTE, Event, Touch, at
+from tests.market.model import DAY, HOUR, MINUTE, SECOND, Event, Touch, at
 from tests.market.oracle import digest
+from unmogrowp.attribution.evidence import evidence_of, sign, verify
 from unmogrowp.attribution.explain import InstallUnknown, explain
-from unmogrowp.rulesets import OURS
+from unmogrowp.attribution.story import tell
+from unmogrowp.rulesets import OURS, PRESETS
 
 N = at("2026-03-10T12:00:00")
 
@@ -50,6 +53,19 @@ MARKETS = [
         (Touch(app_id="refused", touch_id="i", touch_type="impression", idfa="ID",
                media_source="net_a", touch_at=N - DAY - 1),),
     ),
+    Market(
+        (
+            Event(app_id="blocked", message_id="a", device_key="p", occurred_at=N - 9 * DAY,
+                  gaid="g"),
+            Event(app_id="blocked", message_id="b", device_key="p", occurred_at=N, gaid="g"),
+        ),
+        (
+            Touch(app_id="blocked", touch_id="s", gaid="g", touch_at=N - 400,
+                  media_source="net_fast"),
+            Touch(app_id="blocked", touch_id="r", gaid="g", touch_at=N - 5 * SECOND,
+                  media_source="net_again", is_retargeting=True),
+        ),
+    ),
 ]  # fmt: skip
 
 
@@ -66,38 +82,90 @@ def tail(install_id: str) -> str:
         "SELECT decision_id FROM mart.attributed_installs WHERE install_id = {id:String}",
         {"id": install_id},
     )
-    return f"Decision {rows[0][0]} under ruleset ours ({OURS.config_hash[:12]})."
+    return f"This is decision {rows[0][0]} under ruleset ours ({OURS.config_hash[:12]})."
 
 
 def test_a_won_install_names_the_winner_and_why_each_other_lost() -> None:
     install_id = digest("won", "phone-1", "1")
+    made = digest("won", "referrer", "m")
     assert list(explain(engine(), install_id).sentences) == [
-        "Device phone-1 (android) has the first install of app won at 2026-03-10 12:00:00.000 UTC.",
-        "It carries click id K1 and device ids gaid, android_id.",
+        "Device phone-1 (android) installed app won for the first time at 2026-03-10 12:00:00.000"
+        " UTC.",
+        "The install carries the click id K1 and the device ids ad-1 (gaid) and phone-1"
+        " (android_id).",
         "Its store referrer names net_r, campaign spring, clicked at 2026-03-02 12:00:00.000 UTC.",
-        "5 touches were considered, of which 3 could win.",
-        "Winner: click of net_a, campaign summer, 5 hours 3 minutes before the install, matched by"
-        " the device id (gaid), whose window for clicks is 7 days.",
-        "Lost: click of net_b, 2 days before the install: the winner is later.",
-        "Lost: impression of net_c, 1 minute before the install: a matched click comes before it,"
-        " whatever the time.",
-        "Refused: click of net_d, 500 ms after the install: a touch after the install is never"
+        "5 touches were considered; 3 of them could win.",
+        "Winner: click c1 of net_a, campaign summer, 5 hours 3 minutes before the install, inside"
+        " the window of 7 days for clicks matched by the device id (gaid).",
+        "It is flagged as suspicious, which decides nothing: the store's referrer names another"
+        " media source than the touch (referrer_mismatch).",
+        "Lost: click c0 of net_b, 2 days before the install: the winner is closer to the install.",
+        "Lost: impression i1 of net_c, 1 minute before the install: a click goes before an"
+        " impression, whichever is later.",
+        "Refused: click late of net_d, 500 ms after the install: a touch after the install is never"
         " credited.",
-        "Refused: click of net_r, campaign spring, made from the store referrer, 8 days before the"
-        " install: outside the window of 7 days for clicks matched by the store referrer.",
+        f"Refused: click {made[:8]} of net_r, campaign spring, made from the store referrer, 8 days"
+        " before the install: outside the window of 7 days for clicks matched by the store"
+        " referrer.",
         "So the install belongs to net_a.",
         tail(install_id),
     ]
 
 
+def test_a_re_engagement_is_told_as_an_opening() -> None:
+    ruleset = PRESETS["adjust_like"]
+    market = Market(
+        (
+            replace(INSTALL, app_id="back", properties={}, occurred_at=N - 20 * DAY),
+            replace(INSTALL, app_id="back", properties={}, message_id="o",
+                    event_name="Deep Link Opened"),
+        ),
+        (
+            Touch(app_id="back", touch_id="r1", gaid="ad-1", media_source="net_a", campaign="back",
+                  touch_at=N - HOUR, is_retargeting=True),
+            Touch(app_id="back", touch_id="r2", gaid="ad-1", media_source="net_b",
+                  touch_at=N - 2 * DAY, is_retargeting=True),
+            Touch(app_id="back", touch_id="a", gaid="ad-1", media_source="net_c",
+                  touch_at=N - MINUTE),
+        ),
+    )  # fmt: skip
+    load(engine(), [market])
+    build_days(engine(), days_of([market]), ruleset)
+    install_id = digest("back", "phone-1", "1")
+    conversion_id = digest("back", install_id, "re_engagement", "o", str(N))
+    story = explain(engine(), conversion_id, "adjust_like")
+    assert list(story.sentences[:-1]) == [
+        "Device phone-1 (android) came back to app back at 2026-03-10 12:00:00.000 UTC (Deep Link"
+        f" Opened), 20 days after it was last seen; its install {install_id} was at 2026-02-18"
+        " 12:00:00.000 UTC.",
+        "The opening carries the device ids ad-1 (gaid) and phone-1 (android_id).",
+        "3 touches were considered; 2 of them could win.",
+        "Winner: retargeting click r1 of net_a, campaign back, 1 hour before the opening, inside"
+        " the window of 7 days for clicks matched by the device id (gaid).",
+        "Lost: retargeting click r2 of net_b, 2 days before the opening: the winner is closer to"
+        " the opening.",
+        "Refused: click a of net_c, 1 minute before the opening: only a retargeting touch may win"
+        " an opening.",
+        "So the opening belongs to net_a.",
+    ]
+    key = Ed25519PrivateKey.generate()
+    told = verify(sign(evidence_of(story, "net_a"), key)).sentences
+    assert told[0] == (
+        f"Opening {conversion_id} after install {install_id} of app back at"
+        " 2026-03-10T12:00:00.000Z is credited to net_a."
+    )
+    with pytest.raises(InstallUnknown):
+        explain(engine(), conversion_id, "ours")
+
+
 def test_an_install_without_touches_says_so() -> None:
     install_id = digest("none", "phone-1", "1")
     assert list(explain(engine(), install_id).sentences) == [
-        "Device phone-1 (android) has the first install of app none at 2026-03-10 12:00:00.000"
+        "Device phone-1 (android) installed app none for the first time at 2026-03-10 12:00:00.000"
         " UTC.",
-        "It carries device ids gaid, android_id.",
-        "No touch of this app shares an id with it in the time that any window reaches back, so it"
-        " is organic.",
+        "The install carries the device ids ad-1 (gaid) and phone-1 (android_id).",
+        "No click or impression of this app matches it, as far back as any window reaches, so it is"
+        " organic.",
         tail(install_id),
     ]
 
@@ -105,20 +173,91 @@ def test_an_install_without_touches_says_so() -> None:
 def test_a_reinstall_whose_only_touch_was_refused_says_so() -> None:
     install_id = digest("refused", "p", "2")
     assert list(explain(engine(), install_id).sentences) == [
-        "Device p (ios) has install number 2 of app refused at 2026-03-10 12:00:00.000 UTC, 3 days"
-        " after the one before; this ruleset counts it as a reinstall.",
-        "It carries device id idfa.",
-        "1 touch was considered, of which none could win.",
-        "Refused: impression of net_a, 1 day 1 ms before the install: outside the window of 1 day"
-        " for impressions matched by the device id.",
-        "So it is organic; the best of the refused touches was outside its window.",
+        "Device p (ios) installed app refused again at 2026-03-10 12:00:00.000 UTC: its install"
+        " number 2, 3 days after the one before. This ruleset counts it as a reinstall.",
+        "The install carries the device id ID (idfa).",
+        "1 touch was considered; it could not win.",
+        "Refused: impression i of net_a, 1 day 1 ms before the install: outside the window of 1 day"
+        " for impressions matched by the device id (idfa).",
+        "So it is organic: the only touch was outside its window.",
         tail(install_id),
     ]
 
 
+def test_fraud_rules_and_re_attribution_are_told_in_words() -> None:
+    install_id = digest("blocked", "p", "2")
+    assert list(explain(engine(), install_id).sentences) == [
+        "Device p (android) installed app blocked again at 2026-03-10 12:00:00.000 UTC: its install"
+        " number 2, 9 days after the one before. This ruleset counts it as a re-attribution,"
+        " because a retargeting touch won it.",
+        "The install carries the device id g (gaid).",
+        "2 touches were considered; 1 of them could win.",
+        "Winner: retargeting click r of net_again, 5 seconds before the install, inside the window"
+        " of 7 days for clicks matched by the device id (gaid).",
+        "It is flagged as suspicious, which decides nothing: from click to first open 5 s passed,"
+        " less than 10 s (click_injection.ctit_short).",
+        "Refused: click s of net_fast, 400 ms before the install: blocked as fraud: from click to"
+        " first open 0.4 s passed, less than 1 s (click_injection.ctit_short).",
+        "So the install belongs to net_again.",
+        tail(install_id),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reason", "says"),
+    [
+        ("method_off", "this ruleset does not credit clicks matched by likeness of this source"),
+        ("not_retargeting", "only a retargeting touch may win a device that comes back so soon"),
+        ("reinstall", "a device that comes back keeps its source under this ruleset"),
+        ("something_new", "something_new"),
+    ],
+)
+def test_every_refusal_has_a_sentence(reason: str, says: str) -> None:
+    story = explain(engine(), digest("blocked", "p", "2"))
+    touch = {**story.candidates[0], "rank": 0, "verdict": "refused", "reason": reason,
+             "match_type": "probabilistic", "matched_on": ["ip_hash", "os"]}  # fmt: skip
+    install = {**story.install, "organic_reason": reason, "media_source": "organic"}
+    told = tell(install, [touch])
+    assert any(says in sentence for sentence in told)
+    assert told[-2].startswith("So it is organic: the only touch ")
+
+
+def test_likeness_names_what_was_alike() -> None:
+    story = explain(engine(), digest("blocked", "p", "2"))
+    touch = {**story.candidates[0], "match_type": "probabilistic",
+             "matched_on": ["ip_hash", "os", "os_version"]}  # fmt: skip
+    told = " ".join(tell(story.install, [touch]))
+    assert (
+        "matched by likeness (equal address, equal operating system, equal version of it)" in told
+    )
+
+
+def test_touches_that_came_out_alike_are_told_in_one_sentence() -> None:
+    story = explain(engine(), digest("won", "phone-1", "1"))
+    winner, lost = story.candidates[0], story.candidates[1]
+    many = [{**lost, "age_ms": number * HOUR} for number in range(6, 10)]
+    blocked = [
+        {**lost, "rank": 0, "age_ms": number * MINUTE, "reason": "fraud_blocked:hyper_engagement",
+         "fraud_verdicts": [("hyper_engagement", "block", 130.0 - number, 100.0)]}
+        for number in range(1, 5)
+    ]  # fmt: skip
+    told = tell(story.install, [winner, *many, *blocked])
+    assert (
+        "Lost: 4 clicks of net_b, from 6 hours to 9 hours before the install: the winner is closer"
+        " to the install." in told
+    )
+    assert (
+        "Refused: 4 clicks of net_b, from 1 minute to 4 minutes before the install: blocked as"
+        " fraud by the rule hyper_engagement; the latest because the device clicked 129 times"
+        " (clicks in one day; suspicious above 100)." in told
+    )
+    told = tell(story.install, [winner, *many[:3]])
+    assert sum(one.startswith("Lost: click") for one in told) == 3
+
+
 def test_an_implied_install_says_what_implies_it() -> None:
     first = explain(engine(), digest("refused", "p", "1")).sentences[0]
-    assert "implied by its first event" in first
+    assert "no Application Installed came before it or within an hour after it" in first
 
 
 def test_a_story_is_json() -> None:

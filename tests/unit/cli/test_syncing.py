@@ -7,6 +7,7 @@ import pytest
 from cli.dagster_client import FinishedRun
 from cli.syncing import Outcome, Sync, end_offsets
 from jobs.audits import audit_job
+from jobs.credit import credit_job
 from jobs.ingest import ingest_job
 from jobs.marts import marts_job
 from jobs.rebuild import rebuild_job
@@ -17,7 +18,7 @@ from unmogrowp.landing.options import LANDED_TOPICS
 
 # Great Expectations and what it imports warn of their own future.
 pytestmark = pytest.mark.filterwarnings("default")
-JOBS = {job.name: job for job in (ingest_job, rebuild_job, marts_job, audit_job)}
+JOBS = {job.name: job for job in (ingest_job, rebuild_job, marts_job, credit_job, audit_job)}
 
 
 class InProcessDagster:
@@ -81,6 +82,10 @@ def test_everything_before_the_ends_is_landed_and_built(house, dagster):
     work.land(ends, outcome)
     work.build(outcome)
     assert dagster.launched == ["ingest_job", "marts_job"]
+    dagster.busy["credit_job"] = 1
+    work.share_out(outcome)
+    work.share_out(outcome)
+    assert dagster.launched == ["ingest_job", "marts_job", "credit_job"]
     assert house.ids() == ["install-1"]
     assert [day.isoformat() for day in outcome.built_days] == ["2026-09-24"]
     assert outcome.is_ok

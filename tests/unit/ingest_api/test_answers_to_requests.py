@@ -15,6 +15,8 @@ from unmogrowp.contracts.receipts import Receipt, read_receipt
 from unmogrowp.contracts.topics import Topic
 from unmogrowp.stream.memory import MemoryStream
 
+pytestmark = pytest.mark.usefixtures("way")
+
 EVENT = {"type": "track", "event": "Opened", "anonymousId": "a", "messageId": "m"}
 KEY = {"Authorization": "Basic " + b64encode(b"wk:").decode()}
 SMALL = Limits(max_wire_bytes=2_000, max_unpacked_bytes=4_000, max_items=5, max_item_bytes=1_000)
@@ -216,6 +218,7 @@ def test_beyond_its_quota_a_stranger_is_only_counted() -> None:
         (gzip.compress(b" " * 4_001), {"Content-Encoding": "gzip"}, "size.body"),
         (batch(*[{}] * 6), {}, "size.batch_count"),
     ],
+    ids=["on the wire", "in chunks", "unpacked", "of items"],
 )
 def test_too_much_is_413_and_kept_up_to_the_cap(
     body: Any, headers: dict[str, str], code: str

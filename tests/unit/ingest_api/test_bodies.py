@@ -25,9 +25,17 @@ def receiving(*chunks: bytes, leaves: bool = False) -> Callable[[], Awaitable[di
     return receive
 
 
+def accept_any(sizes: list[int]) -> Callable[[int], bool]:
+    def on_size(size: int) -> bool:
+        sizes.append(size)
+        return True
+
+    return on_size
+
+
 def read(*chunks: bytes, limit: int = 10, leaves: bool = False) -> tuple[bytes, bool]:
     sizes: list[int] = []
-    return asyncio.run(read_body(receiving(*chunks, leaves=leaves), limit, sizes.append))
+    return asyncio.run(read_body(receiving(*chunks, leaves=leaves), limit, accept_any(sizes)))
 
 
 @pytest.mark.parametrize(
@@ -52,8 +60,13 @@ def test_who_leaves_is_not_answered() -> None:
 
 def test_the_size_of_a_body_in_pieces_is_told_as_it_grows() -> None:
     sizes: list[int] = []
-    asyncio.run(read_body(receiving(b"ab", b"cd", b"ef"), 5, sizes.append))
+    asyncio.run(read_body(receiving(b"ab", b"cd", b"ef"), 5, accept_any(sizes)))
     assert sizes == [4, 5]
+
+
+def test_a_body_that_is_refused_as_it_grows_is_read_no_further() -> None:
+    chunks = receiving(b"ab", b"cd", b"ef")
+    assert asyncio.run(read_body(chunks, 100, lambda _: False)) == (b"abcd", False)
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "GZIP", " gzip", "x-gzip", "", "identity"])

@@ -11,6 +11,8 @@ from unmogrowp.contracts.addresses import redact_text
 from unmogrowp.contracts.topics import Topic
 from unmogrowp.contracts.touches import touch_id
 
+pytestmark = pytest.mark.usefixtures("way")
+
 TOUCH = {"app_id": "app", "media_source": "m", "click_id": "C", "creative": "blau ü"}
 KEY = {"Authorization": "Basic " + b64encode(b"wk:").decode()}
 KEY_OPEN = {"Authorization": "Basic " + b64encode(b"wk-open:").decode()}

@@ -1,6 +1,7 @@
 """The jobs over the real engine in this process: what they publish, report and refuse."""
 
-from datetime import date
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
 
 import dagster as dg
 import pytest
@@ -11,9 +12,12 @@ from jobs.ingest import ingest_job
 from jobs.marts import marts_job
 from jobs.rebuild import rebuild_job
 from orchestration.sensors import marts_config
-from tests.fakes.pipeline import PipelineHouse
-from tests.fakes.requests import DAY_MS, NOON, send_batch, track
+from tests.fakes.pipeline import OpenLock, PipelineHouse
+from tests.fakes.requests import DAY_MS, NOON, iso, send_batch, send_touch, track
+from unmogrowp.attribution.build import build_attribution_day, build_installs_day
 from unmogrowp.attribution.touched_days import due
+from unmogrowp.rulesets import OURS, PRESETS
+from unmogrowp.rulesets.assignment import Promotion
 from unmogrowp.warehouse.content_hash import content_hash
 
 # Great Expectations and what it imports warn of their own future.
@@ -21,6 +25,9 @@ pytestmark = pytest.mark.filterwarnings("default")
 
 TODAY = date(2026, 9, 24)
 HOUR_MS = 3_600_000
+AUDIT_UP_TO_NOON = {
+    "ops": {"reconcile_layers": {"config": {"mode": "sync", "received_before_ms": NOON + 1}}}
+}
 
 
 @pytest.fixture
@@ -187,3 +194,85 @@ def test_checks_of_what_landed_name_each_touched_partition_once(house, tmp_path)
     assert first[("audit/quality_results", "keeps_its_contract", "2026-09-24")].passed
     again = evaluations(house.run(audit_job, folder=tmp_path))
     assert ("clean/events", "keeps_its_contract", "2026-09-24") not in again
+
+
+def test_an_audit_waits_for_a_build_that_is_between_its_two_publishes(house, tmp_path):
+    send_batch(house.stream, [install(1, NOON - HOUR_MS)], NOON)
+    house.run(ingest_job)
+    build_installs_day(house.warehouse, TODAY, watermark=1, clock=house.clock)
+
+    class LockOfTheBuild(OpenLock):
+        @contextmanager
+        def held(self, purpose):
+            build_attribution_day(house.warehouse, OURS, TODAY, watermark=1, clock=house.clock)
+            yield self
+
+    house.lock = LockOfTheBuild()
+    house.run(audit_job, AUDIT_UP_TO_NOON, tmp_path)
+    installs = house.warehouse.rows(
+        "SELECT left_count, right_count, difference FROM audit.reconciliation"
+        " WHERE identity = 'installs'"
+    )
+    # Under ours, and what counts.
+    assert installs == [(1, 1, 0)] * 2
+
+
+def comes_back(house, ruleset_id):
+    """Promote a ruleset; a phone installs, sees a retargeting ad 20 days later, and comes back."""
+    house.promotions.append(
+        Promotion(1, "", PRESETS[ruleset_id], date(2026, 9, 1), datetime(2026, 9, 1, tzinfo=UTC),
+                  "me")
+    )  # fmt: skip
+    send_batch(house.stream, [install(1, NOON - 20 * DAY_MS)], NOON - 20 * DAY_MS + 1)
+    phone = {"device": {"id": f"{1:016x}", "type": "android"}}
+    send_batch(house.stream, [track("opened", NOON - HOUR_MS, context=phone)], NOON)
+    send_touch(
+        house.stream,
+        {
+            "app_id": "app", "media_source": "again", "android_id": f"{1:016x}",
+            "touch_at": iso(NOON - 2 * HOUR_MS), "is_retargeting": True,
+        },
+    )  # fmt: skip
+    house.run(ingest_job)
+    return house.run(marts_job)
+
+
+def re_engagements(house):
+    return house.warehouse.rows(
+        "SELECT toString(ruleset_id), toString(media_source), is_primary"
+        " FROM mart.attributed_installs WHERE conversion_kind = 're_engagement'"
+    )
+
+
+def test_openings_are_built_and_decided_where_a_ruleset_asks_for_them(house):
+    result = comes_back(house, "adjust_like")
+    assert result.success
+    openings = materialized(result, "mart.openings")
+    assert openings["2026-09-24"]["dagster/partition_row_count"].value == 1
+    checks = evaluations(result)
+    assert checks[("mart/openings", "keeps_its_contract", "2026-09-24")].passed
+    assert re_engagements(house) == [("adjust_like", "again", True)]
+    assert due(house.warehouse, ("installs", "attribution")) == []
+    # There are no reports of collectors, so the audit as a whole cannot pass.
+    house.run(audit_job, AUDIT_UP_TO_NOON)
+    assert house.warehouse.rows(
+        "SELECT DISTINCT left_count, right_count FROM audit.reconciliation"
+        " WHERE identity = 'installs'"
+    ) == [(1, 1)], "a re-engagement is no second decision about its install"
+
+
+def test_a_late_event_takes_a_re_engagement_back(house):
+    comes_back(house, "adjust_like")
+    phone = {"device": {"id": f"{1:016x}", "type": "android"}}
+    late = track("late", NOON - 3 * DAY_MS, context=phone)
+    send_batch(house.stream, [late], NOON, key=b"late")
+    house.run(ingest_job)
+    house.run(marts_job)
+    assert re_engagements(house) == []
+
+
+def test_without_re_engagements_no_openings_are_built(house):
+    result = comes_back(house, "branch_like")
+    assert materialized(result, "mart.openings") == {}
+    assert house.warehouse.scalar("SELECT count() FROM mart.openings") == 0
+    assert re_engagements(house) == []

@@ -102,6 +102,38 @@ def test_click_id(landed: House, number: int) -> None:
     assert rows == [(usable, ["click_id.unusable"] if value and not usable else [])]
 
 
+UUID = "0f8fad5b-d9cb-469f-a165-70867728950e"
+
+
+@pytest.mark.parametrize(
+    ("fields", "flags"),
+    [
+        ({"gaid": UUID, "idfa": UUID.upper(), "android_id": "9774d56d682e549d"}, []),
+        ({"gaid": UUID[:30]}, ["gaid.unusable"]),
+        (
+            {"idfa": UUID.replace("-", ""), "gaid": "g" + UUID[1:]},
+            ["idfa.unusable", "gaid.unusable"],
+        ),
+        ({"idfv": "x", "android_id": "a b"}, ["idfv.unusable", "android_id.unusable"]),
+        ({"gaid": "00000000-0000-0000-0000-000000000000", "idfa": "", "idfv": " "}, []),
+        ({"gaid": "{gaid}", "idfa": "__IDFA__", "android_id": "null"}, []),
+    ],
+    ids=[
+        "ids of the right shape",
+        "an id cut off",
+        "an id without hyphens, and one with a letter too many",
+        "ids of the wrong kind",
+        "zeros and blanks say that there is none",
+        "macros and words say that there is none",
+    ],
+)
+def test_device_ids_of_a_touch_that_are_none_are_named(fields, flags):
+    house = House()
+    send_touch(house.stream, {"media_source": "n", "click_id": "c", **fields}, path="/v1/click")
+    house.land()
+    assert house.warehouse.rows("SELECT time_flags FROM clean.touches") == [(flags,)]
+
+
 def test_without_any_id_the_message_is_the_device() -> None:
     house = House()
     send_batch(house.stream, [{"type": "track", "event": "x", "messageId": "m", "userId": "u"}])

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from dagster._core.instance.config import dagster_instance_config
 
 from local_stack import kafka, valkey
 from local_stack.components import COMPONENTS
@@ -70,7 +71,8 @@ def test_dagster_files_hold_no_password(tmp_path: Path, monkeypatch: pytest.Monk
     write_dagster_files(settings, home)
     rendered = (home.dagster / "dagster.yaml").read_text()
     assert "hid" not in rendered
-    storage = yaml.safe_load(rendered)["storage"]["postgres"]["postgres_db"]
+    dagster_instance_config(str(home.dagster))  # raises where Dagster does not understand it
+    storage = yaml.safe_load(rendered)["storage"]["custom"]["config"]["postgres_db"]
     assert (storage["hostname"], storage["port"]) == ("127.0.0.1", 5433)
     assert storage["username"] == "own:er"
     assert storage["params"]["passfile"] == str(home.secrets / "pgpass")

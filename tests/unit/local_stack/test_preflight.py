@@ -16,6 +16,7 @@ GOOD = Machine(
     missing_jar_bytes=0,
     has_java=True,
     has_user_name=True,
+    landlock_version=6,
 )
 
 
@@ -78,6 +79,8 @@ def test_a_path_too_long_for_sockets_stops_the_start() -> None:
     [
         pytest.param(replace(GOOD, missing_jar_bytes=45 * MIB), id="jars to download"),
         pytest.param(replace(GOOD, available_memory_bytes=3 * GIB), id="little memory"),
+        pytest.param(replace(GOOD, landlock_version=0), id="no Landlock"),
+        pytest.param(replace(GOOD, landlock_version=3), id="Landlock for files only"),
     ],
 )
 def test_what_is_only_worth_knowing_does_not_stop_the_start(machine: Machine) -> None:
@@ -96,6 +99,7 @@ def test_external_components_need_nothing_here() -> None:
         has_user_name=False,
         missing_jar_bytes=45 * MIB,
         available_memory_bytes=GIB,
+        landlock_version=0,
     )
     assert judge(poor, HOME, ["kafka", "clickhouse", "postgres", "valkey"]) == []
 

@@ -41,6 +41,14 @@ def test_only_nullable_columns_may_be_absent():
     assert not columns["user_id"].is_nullable
 
 
+def test_a_changed_meaning_takes_the_place_of_the_first_one():
+    names = [column.name for column in table("mart.attributed_installs").columns]
+    columns = {column.name: column for column in table("mart.attributed_installs").columns}
+    assert names.count("is_primary") == 1
+    assert columns["is_primary"].type == "Bool"
+    assert "in force for the app" in columns["is_primary"].comment
+
+
 def test_a_table_nobody_creates_is_named_in_the_error():
     with pytest.raises(ConfigurationError, match=r"raw\.nothing"):
         table("raw.nothing")

@@ -48,6 +48,7 @@ def test_what_is_encoded_comes_back(name: str, framed: bool) -> None:
         ("lz4", lz4.frame.compress(b"one") + lz4.frame.compress(b"two")),
         ("zstd", zstandard.compress(b"one") + zstandard.compress(b"two")),
     ],
+    ids=["gzip", "lz4", "zstd"],
 )
 def test_frames_one_after_another_are_one_body(name: str, body: bytes) -> None:
     assert b"".join(Decoder(name, False).feed(body)) == b"onetwo"

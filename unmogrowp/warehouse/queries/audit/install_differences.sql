@@ -14,7 +14,7 @@ FROM
     SELECT install_id, 0, 1
     FROM mart.attributed_installs
     WHERE app_id = {app_id:String} AND toDate(installed_at) = {day:Date}
-      AND ruleset_id = {ruleset_id:String} AND conversion_kind IN ('install', 'reinstall')
+      AND if({ruleset_id:String} = {primary:String}, is_primary, ruleset_id = {ruleset_id:String}) AND conversion_id = install_id
 )
 GROUP BY install_id
 HAVING sum(is_install) != sum(is_decision)

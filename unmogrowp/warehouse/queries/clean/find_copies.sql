@@ -13,9 +13,9 @@ WITH
         SELECT app_id, {id:Identifier} AS id, received_at, topic_id, partition, offset, frame_index,
                item_index, toUInt64(0) AS seq, true AS is_landed
         FROM {history:Identifier}
+        PREWHERE key_hash IN (SELECT key_hash FROM {items:Identifier})
         WHERE toDate(received_at) BETWEEN {first_day:Date} AND {last_day:Date}
           AND landing_seq != {landing_seq:UInt64}
-          AND key_hash IN (SELECT key_hash FROM {items:Identifier})
     ),
     staged AS
     (

@@ -1,8 +1,7 @@
--- One row per item of Segment-shaped requests: typed, with the rules of time and of ids applied.
--- Reads {source} (the columns of raw.requests), writes {target} (the columns of clean.events).
--- Items that the collector refused and those of requests whose items the engine cannot count as the
--- collector did give no row: clean/stage_refused_items and landing/poison take care of them.
--- Read from the inside: the request, its items, what they say of themselves, what we make of it.
+-- Items become typed rows, with the rules of time and of ids applied.
+-- Reads {source} (the columns of staging.items), writes {target} (those of clean.events).
+-- Every expression is safe for every row: the statement runs without short-circuit evaluation.
+-- Read from the inside: the item, what it says of itself, what we make of it.
 INSERT INTO {target:Identifier}
     (app_id, message_id, event_type, event_name, anonymous_id, user_id, device_id, idfa, idfv, gaid,
      android_id, device_key, platform, os_version, app_version, device_model, locale, country,
@@ -11,11 +10,9 @@ INSERT INTO {target:Identifier}
      topic_id, partition, offset, frame_index, item_index, landing_seq)
 WITH
     -- ISO 8601, or an epoch: 13 digits are milliseconds, 10 are seconds. Anything else is no instant.
-    (text -> if(
+    (text -> parseDateTime64BestEffortOrNull(if(
         match(text, '^([0-9]{13}|[0-9]{10}|[0-9]{4}-[0-9]{2}-[0-9]{2}([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9]([.][0-9]{1,9})?)?(Z|[+-]([01][0-9]|2[0-3]):?[0-5][0-9])?)?)$'),
-        parseDateTime64BestEffortOrNull(text, 3, 'UTC'), NULL)) AS instant_of,
-    -- A merge throws on anything but objects; a string may hold whatever it likes.
-    (text -> if(startsWith(text, '{') AND isValidJSON(text), text, '{}')) AS object_of,
+        text, ''), 3, 'UTC')) AS instant_of,
     (id -> if(
         match(id, '^[0-9a-z._:-]{1,128}$') AND trim(BOTH '0:._-' FROM id) != ''
         AND id NOT IN ('null', 'none', 'nil', 'undefined', 'unknown', '9774d56d682e549c'),
@@ -28,16 +25,16 @@ SELECT
     app_id,
     message_id,
     event_type,
-    if(event_type = 'track', item.event, '') AS event_name,
-    item.anonymousId AS anonymous_id,
-    item.userId AS user_id,
+    if(event_type = 'track', event, '') AS event_name,
+    anonymous_id,
+    user_id,
     device_id,
     if(platform = 'ios', advertising_id, '') AS idfa,
     if(platform = 'ios', device_id, '') AS idfv,
     if(platform = 'android', advertising_id, '') AS gaid,
     if(platform = 'android', device_id, '') AS android_id,
     multiIf(device_id != '', device_id, advertising_id != '', advertising_id,
-            item.anonymousId != '', item.anonymousId, concat('message:', message_id)) AS device_key,
+            anonymous_id != '', anonymous_id, concat('message:', message_id)) AS device_key,
     platform,
     ctx.os.version AS os_version,
     ctx.app.version AS app_version,
@@ -82,13 +79,13 @@ FROM
         SELECT
             *,
             instant_of(client_text) AS client_at,
-            instant_of(sent_text) AS sent,
+            if(sent_text != '', instant_of(sent_text), instant_of(request_sent_text)) AS sent,
             toUnixTimestamp64Milli(client_at) AS client_ms,
             toUnixTimestamp64Milli(sent) AS sent_ms,
             toUnixTimestamp64Milli(received_at) AS received_ms,
-            item.channel = 'server'
+            channel = 'server'
                 OR match(lower(ctx.library.name), '(^|[/_. -])(python|node|node[.]js|ruby|php|java|go|golang|net|dotnet|rust)$') AS is_server,
-            if(is_server OR item.receivedAt != '', 0, ifNull(received_ms - sent_ms, 0)) AS measured_skew_ms,
+            if(is_server OR brings_received_at, 0, ifNull(received_ms - sent_ms, 0)) AS measured_skew_ms,
             lower(ctx.device.type) AS device_type,
             lower(ctx.os.name) AS os_name,
             multiIf(device_type IN ('ios', 'iphone', 'ipad') OR os_name IN ('ios', 'iphone os', 'ipados'), 'ios',
@@ -106,47 +103,7 @@ FROM
                 *,
                 JSONExtract(context, 'Tuple(device Tuple(id String, advertisingId String, adTrackingEnabled LowCardinality(String), model LowCardinality(String), type LowCardinality(String)), app Tuple(version LowCardinality(String)), os Tuple(name LowCardinality(String), version LowCardinality(String)), library Tuple(name LowCardinality(String), version LowCardinality(String)), location Tuple(country LowCardinality(String)), page String, locale LowCardinality(String), ip String, userAgent String)') AS ctx,
                 JSONExtract(if(position(properties, '"revenue"') > 0, properties, ''), 'Tuple(revenue String, currency String)') AS money
-            FROM
-            (
-                SELECT
-                    * EXCEPT (request),
-                    item,
-                    toUInt32(item_position - 1) AS item_index,
-                    if(item.messageId = '', lower(hex(sipHash128(request_id, item_index))), item.messageId) AS message_id,
-                    if(item.type = '', path_type, lower(item.type)) AS event_type,
-                    if(item.timestamp != '', item.timestamp, item.originalTimestamp) AS client_text,
-                    if(item.sentAt != '', item.sentAt, request.sentAt) AS sent_text,
-                    multiIf(
-                        startsWith(request.context, '{'), JSONMergePatch(object_of(request.context), object_of(item.context)),
-                        startsWith(item.context, '{'), item.context,
-                        '') AS context,
-                    multiIf(
-                        event_type = 'track', if(startsWith(item.properties, '{'), item.properties, ''),
-                        event_type = 'identify', if(startsWith(item.traits, '{'), item.traits, ''),
-                        event_type = 'alias', toJSONString(map('previousId', item.previousId)),
-                        event_type = 'group', JSONMergePatch(object_of(item.traits), toJSONString(map('groupId', item.groupId))),
-                        item.name != '', JSONMergePatch(toJSONString(map('name', item.name)), object_of(item.properties)),
-                        startsWith(item.properties, '{'), item.properties,
-                        '') AS properties
-                FROM
-                (
-                    SELECT
-                        app_id, request_id, received_at, dialect, item_count, rejected.item_index AS refused,
-                        ip_prefix, ip_hash, user_agent, topic_id, partition, offset, frame_index, landing_seq,
-                        substringIndex(path, '/', -1) AS path_type,
-                        -- A single call is a batch of one; of a key given twice the last counts, as in the collector.
-                        JSONExtract(if(path = '/v1/batch', body, concat('{"batch":[', body, ']}')),
-                            'Tuple(sentAt String, context String, batch Array(Tuple(messageId String, type LowCardinality(String), event LowCardinality(String), name String, anonymousId String, userId String, previousId String, groupId String, timestamp String, originalTimestamp String, sentAt String, receivedAt LowCardinality(String), channel LowCardinality(String), properties String, traits String, context String)))') AS request
-                    FROM {source:Identifier}
-                    WHERE topic = {topic:String} AND topic_id = {topic_id:String} AND partition = {partition:UInt32}
-                      AND offset >= {start:UInt64} AND offset < {end:UInt64}
-                      AND toDate(received_at) BETWEEN {first_day:Date} AND {last_day:Date}
-                      AND code = ''
-                )
-                ARRAY JOIN request.batch AS item, arrayEnumerate(request.batch) AS item_position
-                WHERE length(request.batch) = item_count
-            )
-            WHERE NOT has(refused, item_index)
+            FROM {source:Identifier}
         )
     )
 )

@@ -21,7 +21,14 @@ WITH
     (id -> if(
         match(id, '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$')
         AND id != '00000000-0000-0000-0000-000000000000',
-        id, '')) AS advertising_id_of
+        id, '')) AS advertising_id_of,
+    -- An id that was given and has not the shape of one. Blanks, zeros, words for nothing and macros
+    -- that nobody filled in say that there is no id; they are no attempt to pass for one.
+    ((name, given, usable) -> if(
+        usable != '' OR match(given, '^[0:._-]*$')
+        OR given IN ('null', 'none', 'nil', 'undefined', 'unknown', '9774d56d682e549c')
+        OR match(given, '^([$]?[{].*[}]|\\[.*\\]|%.*%|__.*__)$'),
+        '', concat(name, '.unusable'))) AS flag_of
 SELECT
     app_id,
     substring(lower(hex(SHA256(arrayStringConcat(multiIf(
@@ -55,11 +62,15 @@ SELECT
     arrayFilter(flag -> flag != '', [
         if(own_touch_at IS NULL AND item.touch_at != '', 'time.unreadable', ''),
         if(own_touch_at > received_at, 'time.future', ''),
-        if(usable_click_id = '' AND item.click_id != '', 'click_id.unusable', '')]) AS time_flags,
-    advertising_id_of(lower(trimBoth(item.idfa))) AS idfa,
-    advertising_id_of(lower(trimBoth(item.idfv))) AS idfv,
-    advertising_id_of(lower(trimBoth(item.gaid))) AS gaid,
-    device_id_of(lower(trimBoth(item.android_id))) AS android_id,
+        if(usable_click_id = '' AND item.click_id != '', 'click_id.unusable', ''),
+        flag_of('idfa', given_idfa, usable_idfa),
+        flag_of('idfv', given_idfv, usable_idfv),
+        flag_of('gaid', given_gaid, usable_gaid),
+        flag_of('android_id', given_android_id, usable_android_id)]) AS time_flags,
+    usable_idfa AS idfa,
+    usable_idfv AS idfv,
+    usable_gaid AS gaid,
+    usable_android_id AS android_id,
     trimBoth(item.user_id) AS user_id,
     multiIf(item.ip LIKE '%#%', substringIndex(item.ip, '#', 1), is_from_device, request_ip_prefix, '') AS ip_prefix,
     multiIf(item.ip LIKE '%#%', substringIndex(item.ip, '#', -1), is_from_device, request_ip_hash, '') AS ip_hash,
@@ -80,6 +91,14 @@ FROM
         if(lower(trimBoth(item.click_id)) IN ('', '0', 'null', 'none', 'undefined')
            OR match(trimBoth(item.click_id), '^([$]?[{].*[}]|\\[.*\\]|%.*%|__.*__)$'),
            '', trimBoth(item.click_id)) AS usable_click_id,
+        lower(trimBoth(item.idfa)) AS given_idfa,
+        lower(trimBoth(item.idfv)) AS given_idfv,
+        lower(trimBoth(item.gaid)) AS given_gaid,
+        lower(trimBoth(item.android_id)) AS given_android_id,
+        advertising_id_of(given_idfa) AS usable_idfa,
+        advertising_id_of(given_idfv) AS usable_idfv,
+        advertising_id_of(given_gaid) AS usable_gaid,
+        device_id_of(given_android_id) AS usable_android_id,
         mapSort(mapUpdate(
             mapFilter((name, value) -> name NOT IN (
                 'app_id', 'media_source', 'campaign', 'campaign_id', 'adset', 'adset_id', 'ad', 'ad_id',

@@ -6,7 +6,7 @@ SELECT
     (SELECT countIf(level = 'request') FROM {failed:Identifier}) AS failed_requests,
     (SELECT count() FROM {duplicates:Identifier}) AS duplicates,
     (SELECT countIf(dateDiff('millisecond', occurred_at, received_at) > {max_age_ms:Int64}) FROM {events:Identifier}) AS too_old,
-    (SELECT sum(item_count) FROM raw.requests
+    (SELECT sum(item_count) FROM {source:Identifier}
      WHERE topic = {topic:String} AND topic_id = {topic_id:String} AND partition = {partition:UInt32}
        AND offset >= {start:UInt64} AND offset < {end:UInt64}
        AND toDate(received_at) BETWEEN {first_day:Date} AND {last_day:Date}

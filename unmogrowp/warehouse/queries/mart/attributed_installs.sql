@@ -1,16 +1,18 @@
--- Rows of mart.attributed_installs for the installs of {day} in one of {buckets} buckets, in the
--- order of its columns, from the candidates in staging.{candidates}.
+-- Rows of mart.attributed_installs for the installs or openings in staging.{subjects}, in the order
+-- of its columns, from their candidates in staging.{candidates}. An opening that no touch won is no
+-- conversion: organic openings are what everybody does every day.
 WITH
     considered AS
     (
         SELECT
             app_id,
-            install_id,
+            conversion_id,
             count() AS candidate_count,
             countIf(rank > 0) AS eligible_count,
             anyIf(
                 (touch_id, media_source, campaign, campaign_id, adset, ad, site_id, touch_type,
-                 touch_at, match_type, is_time_assumed, age_ms, window_ms, matched_on, tier),
+                 touch_at, match_type, is_time_assumed, age_ms, window_ms, matched_on, tier,
+                 is_retargeting, fraud_verdicts),
                 rank = 1
             ) AS won,
             arrayMap(
@@ -26,21 +28,21 @@ WITH
             ) AS refused,
             groupUniqArrayIf(reason, rank = 0) AS refusal_reasons,
             sum(cityHash64(tuple(
-                touch_id, touch_type, media_source, touch_at, match_type, window_ms, rank, verdict, reason
+                touch_id, touch_type, media_source, touch_at, match_type, window_ms, rank, verdict, reason,
+                fraud_verdicts
             ))) AS digest
         FROM staging.{candidates:Identifier}
-        WHERE cityHash64(install_id) % {buckets:UInt32} = {bucket:UInt32}
-        GROUP BY app_id, install_id
+        WHERE conversion_id IN (SELECT conversion_id FROM staging.{subjects:Identifier})
+        GROUP BY app_id, conversion_id
     )
 SELECT
     {ruleset_id:String} AS ruleset_id,
     i.app_id,
-    i.install_id AS conversion_id,
+    i.conversion_id,
     i.install_id,
     i.device_key,
     i.installed_at,
-    if(i.install_kind = 'reinstall' AND i.since_previous_ms <= {reinstall_window_ms:Int64},
-       'reinstall', 'install') AS conversion_kind,
+    if(i.kind = 'reinstall' AND c.won.16, 're_attribution', i.kind) AS conversion_kind,
     c.eligible_count = 0 AS is_organic,
     multiIf(NOT is_organic, '', c.candidate_count = 0, 'no_touch', c.refused.1) AS organic_reason,
     if(is_organic, 'organic', c.won.2) AS media_source,
@@ -61,19 +63,19 @@ SELECT
     i.platform,
     i.country,
     lower(left(hex(SHA256(concat(
-        {config_hash:String}, '\0', i.app_id, '\0', conversion_id, '\0', conversion_kind, '\0',
+        {config_hash:String}, '\0', i.app_id, '\0', i.conversion_id, '\0', conversion_kind, '\0',
         toString(toUnixTimestamp64Milli(i.installed_at)), '\0', toString(c.candidate_count), '\0',
         toString(c.digest)
     ))), 32)) AS decision_id,
     {config_hash:String} AS config_hash,
-    true AS is_primary,
+    {counts_by_default:Bool} != has({other_apps:Array(String)}, i.app_id) AS is_primary,
     concat(
-        '{"source_message_id":', toJSONString(i.source_message_id),
-        ',"is_implied":', if(i.is_implied, 'true', 'false'),
+        '{', i.evidence,
         if(is_organic, '', concat(
             ',"matched_on":', toJSONString(c.won.14),
             ',"tier":', toString(c.won.15),
-            ',"is_time_assumed":', if(c.won.11, 'true', 'false')
+            ',"is_time_assumed":', if(c.won.11, 'true', 'false'),
+            if(empty(c.won.17), '', concat(',"fraud_flags":', toJSONString(c.won.17)))
         )),
         if(c.candidate_count = c.eligible_count, '', concat(
             ',"best_refused":', toJSONString(c.refused.2),
@@ -81,11 +83,6 @@ SELECT
         )),
         '}'
     ) AS evidence
-FROM
-(
-    SELECT *
-    FROM mart.installs
-    WHERE toDate(installed_at) = {day:Date}
-      AND cityHash64(install_id) % {buckets:UInt32} = {bucket:UInt32}
-) AS i
-LEFT JOIN considered AS c ON i.app_id = c.app_id AND i.install_id = c.install_id
+FROM staging.{subjects:Identifier} AS i
+LEFT JOIN considered AS c ON i.app_id = c.app_id AND i.conversion_id = c.conversion_id
+WHERE i.is_decided AND (i.kind != 're_engagement' OR c.eligible_count > 0)

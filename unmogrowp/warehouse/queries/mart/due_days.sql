@@ -1,5 +1,6 @@
 -- Days that something has touched since they were built. A day whose installs are due is not
--- named for its attribution: that is built after its installs.
+-- named for its attribution: that is built after its installs. Events come last of their day, and
+-- are due as well where a decision was published otherwise after they were built.
 SELECT mart, day, touched
 FROM
 (
@@ -11,6 +12,8 @@ FROM
     FROM audit.touched_days
     GROUP BY mart, day
     HAVING touched > built
+        OR maxIf(recorded_at, state = 'touched' AND reason IN ('decisions', 'ruleset'))
+           > maxIf(recorded_at, state = 'built')
 )
 WHERE has({marts:Array(String)}, mart)
   AND NOT (
@@ -24,4 +27,4 @@ WHERE has({marts:Array(String)}, mart)
           HAVING maxIf(watermark, state = 'touched') > maxIf(watermark, state = 'built')
       )
   )
-ORDER BY day, mart
+ORDER BY day, mart = 'events', mart

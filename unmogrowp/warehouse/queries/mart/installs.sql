@@ -58,12 +58,12 @@ WITH
         NULL
     ) AS corrected_ms,
     number -> lower(left(hex(SHA256(
-        concat(app_id, '\0', device_key, '\0', toString(number))
+        concat(app_id, '\0', component_key, '\0', toString(number))
     )), 32)) AS id_of
 SELECT
     app_id,
     id_of(ordinal) AS install_id,
-    device_key,
+    component_key AS device_key,
     toUInt32(ordinal) AS ordinal,
     occurred_at AS installed_at,
     if(ordinal = 1, 'install', 'reinstall') AS install_kind,
@@ -104,7 +104,10 @@ SELECT
     ip_prefix,
     ip_hash,
     user_agent,
-    message_id AS source_message_id
+    message_id AS source_message_id,
+    os_version,
+    JSONExtractRaw(context, 'device', 'adTrackingEnabled') IN ('true', '1', '"true"', '"1"')
+        AS has_tracking_consent
 FROM
 (
     SELECT *
@@ -113,13 +116,16 @@ FROM
       AND occurred_at >= toDateTime64({day:Date}, 3, 'UTC')
       AND occurred_at < toDateTime64({day:Date} + 1, 3, 'UTC')
       AND (app_id, device_key, message_id)
-          IN (SELECT app_id, device_key, message_id FROM staging.{kept:Identifier})
+          IN (SELECT app_id, source_device_key, message_id FROM staging.{kept:Identifier})
     -- A copy received after the horizon of deduplication is a second row of the same message.
     ORDER BY received_at, topic_id, partition, offset, frame_index, item_index
     LIMIT 1 BY app_id, device_key, message_id, occurred_at
 ) AS event
-INNER JOIN staging.{kept:Identifier} AS kept
+INNER JOIN
+(
+    SELECT * EXCEPT (device_key), device_key AS component_key FROM staging.{kept:Identifier}
+) AS kept
     ON kept.app_id = event.app_id
-    AND kept.device_key = event.device_key
+    AND kept.source_device_key = event.device_key
     AND kept.message_id = event.message_id
     AND kept.installed_ms = toUnixTimestamp64Milli(event.occurred_at)

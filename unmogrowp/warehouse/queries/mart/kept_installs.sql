@@ -1,7 +1,8 @@
--- Installs of {day} of the devices in staging.{devices}, numbered over the whole life of each
--- device. An Application Installed at most one hour after the previous kept one is the same
--- install. A first event from a phone is an implied install, unless an Application Installed came
--- before it or at most one hour after it (that one takes its place).
+-- Installs from {first_day} to {last_day} of the components in staging.{devices}, numbered over the
+-- whole life of each; that table names every device key of each component. An Application
+-- Installed at most one hour after the previous kept one is the same install. A first event from a
+-- phone is an implied install, unless an Application Installed came before it or at most one hour
+-- after it (that one takes its place).
 WITH
     3600000 AS merge_ms,
     (kept, point) -> if(
@@ -9,7 +10,8 @@ WITH
     ) AS keep
 SELECT
     app_id,
-    device_key,
+    component_key AS device_key,
+    kept[ordinal].3 AS source_device_key,
     kept[ordinal].1 AS installed_ms,
     kept[ordinal].2 AS message_id,
     ordinal,
@@ -19,11 +21,11 @@ FROM
 (
     SELECT
         app_id,
-        device_key,
+        component_key,
         arrayFold(
             keep,
             arraySort(groupArrayIf(point, is_install)),
-            CAST([], 'Array(Tuple(Int64, String))')
+            CAST([], 'Array(Tuple(Int64, String, String))')
         ) AS explicit,
         minIf(point, NOT is_install) AS first_event,
         countIf(NOT is_install) > 0
@@ -35,7 +37,8 @@ FROM
             app_id,
             device_key,
             true AS is_install,
-            CAST((toUnixTimestamp64Milli(occurred_at), message_id), 'Tuple(Int64, String)') AS point
+            CAST((toUnixTimestamp64Milli(occurred_at), message_id, device_key),
+                 'Tuple(Int64, String, String)') AS point
         FROM clean.events
         WHERE event_name = 'Application Installed'
           AND (app_id, device_key) IN (SELECT app_id, device_key FROM staging.{devices:Identifier})
@@ -45,7 +48,8 @@ FROM
             app_id,
             device_key,
             false AS is_install,
-            CAST((toUnixTimestamp64Milli(first.1), first.2), 'Tuple(Int64, String)') AS point
+            CAST((toUnixTimestamp64Milli(first.1), first.2, device_key),
+                 'Tuple(Int64, String, String)') AS point
         FROM
         (
             SELECT app_id, device_key, min((occurred_at, message_id)) AS first
@@ -56,9 +60,11 @@ FROM
               AND NOT startsWith(device_key, 'message:')
             GROUP BY app_id, device_key
         )
-    )
-    GROUP BY app_id, device_key
+    ) AS points
+    INNER JOIN staging.{devices:Identifier} AS devices
+        ON points.app_id = devices.app_id AND points.device_key = devices.device_key
+    GROUP BY points.app_id AS app_id, devices.component_key AS component_key
 )
 ARRAY JOIN arrayEnumerate(kept) AS ordinal
-WHERE installed_ms >= toUnixTimestamp64Milli(toDateTime64({day:Date}, 3, 'UTC'))
-  AND installed_ms < toUnixTimestamp64Milli(toDateTime64({day:Date} + 1, 3, 'UTC'))
+WHERE installed_ms >= toUnixTimestamp64Milli(toDateTime64({first_day:Date}, 3, 'UTC'))
+  AND installed_ms < toUnixTimestamp64Milli(toDateTime64({last_day:Date} + 1, 3, 'UTC'))

@@ -5,7 +5,7 @@ import time
 
 import psutil
 
-from orchestration.launcher import is_alive
+from orchestration.liveness import is_alive
 
 
 def test_a_process_that_reported_after_it_began_is_alive():

@@ -1,0 +1,1 @@
+"""Which identifiers belong to one device: typed identifiers, stitched deterministically."""

@@ -1,0 +1,2 @@
+ALTER TABLE audit.landing_ranges {{on_cluster}} COMMENT COLUMN IF EXISTS state 'planned, landed, gap_accepted, series_ended; rebuilt and pruned name a day, stitched a build of identities, reviewed a decision about fraud: none of these a range';
+ALTER TABLE audit.landing_ranges {{on_cluster}} COMMENT COLUMN IF EXISTS landing_seq 'Order in which ranges were planned, days rebuilt or pruned, identities built and findings of fraud decided, from 1';

@@ -1,0 +1,1 @@
+DROP TABLE IF EXISTS mart.openings {{on_cluster}} SYNC;
