@@ -15,7 +15,8 @@ from typing import Any
 
 from benchmarks.attribution_market import DAY, forget_peak, peak_mib, write_market
 from benchmarks.harness import machine
-from unmogrowp.attribution.build import bucket_count, build_attribution_day
+from unmogrowp.attribution.build import build_attribution_day
+from unmogrowp.attribution.reach import reach_of
 from unmogrowp.clock import SystemClock
 from unmogrowp.rulesets import OURS
 from unmogrowp.warehouse.client import Warehouse
@@ -72,7 +73,7 @@ def measure(touches: int, seed: int, runs: int) -> Figures:
         warehouse = Warehouse.embedded(folder)
         Migrator(warehouse).up()
         write_market(warehouse, touches, installs, seed)
-        buckets = bucket_count(warehouse, OURS, DAY)
+        buckets = reach_of(warehouse, OURS, DAY).buckets
         for _ in range(runs):
             warehouse.execute("TRUNCATE TABLE mart.decision_versions")
             forget_peak()

@@ -15,6 +15,7 @@ from unmogrowp.attribution.candidates import CANDIDATES, consider, judge
 from unmogrowp.attribution.device_lives import lives_of
 from unmogrowp.attribution.history import record_versions
 from unmogrowp.attribution.primary import standing_params
+from unmogrowp.attribution.reach import reach_of
 from unmogrowp.attribution.reengagements import stage_reengagements
 from unmogrowp.attribution.ruleset_params import ruleset_params, write_windows
 from unmogrowp.attribution.snapshots import record_ruleset
@@ -36,10 +37,6 @@ from unmogrowp.warehouse.quality import QualityResult
 
 INSTALLS = "mart.installs"
 DECISIONS = "mart.attributed_installs"
-
-# Touches in reach per statement: three million, with two of candidates, took 1.6 GB at their peak.
-# Every bucket reads all of them, so fewer buckets cost less.
-ROWS_PER_BUCKET = 3_500_000
 
 
 def build_installs_day(
@@ -129,11 +126,12 @@ def build_attribution_day(
         candidates = stack.enter_context(staging_copy(warehouse, CANDIDATES))
         decisions = stack.enter_context(staging_copy(warehouse, DECISIONS))
         windows = stack.enter_context(scratch.windows(warehouse))
-        write_windows(warehouse, windows, ruleset, day)
         params["windows"] = scratch.bare(windows)
-        buckets = bucket_count(warehouse, ruleset, day)
-        for bucket in range(buckets):
-            bucket_params = {**params, "buckets": buckets, "bucket": bucket}
+        params["has_own_windows"] = write_windows(warehouse, windows, ruleset, day)
+        reach = reach_of(warehouse, ruleset, day)
+        params.update(reach.params())
+        for bucket in range(reach.buckets):
+            bucket_params = {**params, "buckets": reach.buckets, "bucket": bucket}
             _stage_installs(warehouse, ruleset, candidates, decisions, bucket_params)
         installs = int(
             warehouse.scalar(
@@ -156,11 +154,12 @@ def build_attribution_day(
             name = Partition(DECISIONS, key).key
             present = present_watermarks(warehouse, DECISIONS, [name]).get(name, 0)
             if keeps_history and watermark >= present:
-                record_versions(
-                    warehouse, ruleset.ruleset_id, day, scratch.bare(decisions), published_ms
+                staged = scratch.bare(decisions)
+                record_versions(warehouse, ruleset.ruleset_id, day, staged, published_ms)
+                # Before the swap, while what is gone and what is new can both be read.
+                touch_inheriting(
+                    warehouse, ruleset.ruleset_id, day, staged, watermark, published_ms
                 )
-                # Here and after the swap: one conversion may be gone, another may be new.
-                touch_inheriting(warehouse, ruleset.ruleset_id, day, watermark, published_ms)
 
         published = tuple(
             replace_partition(
@@ -183,8 +182,6 @@ def build_attribution_day(
                 (DECISIONS, decisions, None, None),
             )
         )
-        if keeps_history:
-            touch_inheriting(warehouse, ruleset.ruleset_id, day, watermark, published_ms)
     return Built(day, watermark, published, tuple(checks))
 
 
@@ -206,21 +203,6 @@ def _stage_installs(
             f"INSERT INTO {decisions} {named_queries.load('mart/attributed_installs')}",
             {**params, "candidates": scratch.bare(candidates)},
         )
-
-
-def bucket_count(warehouse: Warehouse, ruleset: Ruleset, day: date) -> int:
-    """Return into how many parts the installs of a day are cut, from the touches in reach."""
-    touches = int(
-        warehouse.scalar(
-            named_queries.load("mart/touches_in_reach"),
-            {
-                "day": day,
-                "reach_before_ms": ruleset.reach_before_ms,
-                "reach_after_ms": ruleset.after_slack_ms,
-            },
-        )
-    )
-    return max(1, -(-touches // ROWS_PER_BUCKET))
 
 
 def _count(warehouse: Warehouse, table: str) -> int:

@@ -90,7 +90,7 @@ def suspicion_rules(ruleset: Ruleset) -> list[tuple[str, str, str, float, str]]:
     ]
 
 
-def write_windows(warehouse: Warehouse, table: str, ruleset: Ruleset, day: date) -> None:
+def write_windows(warehouse: Warehouse, table: str, ruleset: Ruleset, day: date) -> bool:
     """Write the windows of the campaigns in reach of a day for which an override speaks.
 
     Args:
@@ -98,9 +98,12 @@ def write_windows(warehouse: Warehouse, table: str, ruleset: Ruleset, day: date)
         table: Scratch table made by `scratch.windows`.
         ruleset: The ruleset; without overrides nothing is read and nothing written.
         day: UTC day of installs.
+
+    Returns:
+        Whether any campaign has windows of its own.
     """
     if not ruleset.overrides:
-        return
+        return False
     campaigns = warehouse.rows(
         named_queries.load("mart/campaigns_in_reach"),
         {
@@ -113,7 +116,7 @@ def write_windows(warehouse: Warehouse, table: str, ruleset: Ruleset, day: date)
     )
     special = WindowTable(ruleset).special((app, source, name) for app, source, name in campaigns)
     if not special:
-        return
+        return False
     rows = pa.Table.from_pylist(
         [
             {
@@ -129,3 +132,4 @@ def write_windows(warehouse: Warehouse, table: str, ruleset: Ruleset, day: date)
         schema=_WINDOWS,
     )
     warehouse.insert_arrow(table, rows, token=table)
+    return True

@@ -27,6 +27,8 @@ _CHANGED_DEVICES = (
     "(app_id LowCardinality(String), device_key String, changed_at DateTime64(3, 'UTC'),"
     " is_late Bool)"
 )
+_OWNERS = "(app_id LowCardinality(String), device_key String, install_id String, is_opening Bool)"
+_KEYS = "(key UInt64)"
 _CONVERSIONS = (
     "(app_id LowCardinality(String), conversion_id String, converted_at DateTime64(3, 'UTC'),"
     " value Decimal(38, 9), device_key String, click_id String, device_id String, idfa String,"
@@ -43,8 +45,10 @@ _PATHS = (
     " touch_times Array(DateTime64(3, 'UTC')), channels Array(LowCardinality(String)))"
 )
 
+# Two strings that name a subject are sorted and joined by their hash of 128 bits, a considered touch
+# by its number in the table: several times cheaper than the strings.
 _SUBJECTS = (
-    "(app_id LowCardinality(String), conversion_id String, install_id String, device_key String,"
+    "(subject FixedString(16), app_id LowCardinality(String), conversion_id String, install_id String, device_key String,"
     " installed_at DateTime64(3, 'UTC'), kind LowCardinality(String), is_decided Bool,"
     " touches_after DateTime64(3, 'UTC'), eligible_touches LowCardinality(String),"
     " click_id String, device_id String, idfa String, idfv String, gaid String,"
@@ -56,7 +60,7 @@ _SUBJECTS = (
     " system_version String, evidence String)"
 )
 _CONSIDERED = (
-    "(app_id LowCardinality(String), conversion_id String, install_id String,"
+    "(number UInt64, subject FixedString(16), app_id LowCardinality(String), conversion_id String, install_id String,"
     " installed_at DateTime64(3, 'UTC'), touch_id String, touch_type LowCardinality(String),"
     " media_source LowCardinality(String),"
     " campaign LowCardinality(String), campaign_id LowCardinality(String),"
@@ -68,7 +72,7 @@ _CONSIDERED = (
     " install_ip_prefix LowCardinality(String))"
 )
 _SUSPICIONS = (
-    "(app_id LowCardinality(String), conversion_id String, touch_id String,"
+    "(number UInt64,"
     " fraud_verdicts Array(Tuple(rule LowCardinality(String), mode LowCardinality(String),"
     " value Float64, threshold Float64)))"
 )
@@ -112,6 +116,16 @@ def kept_installs(warehouse: Warehouse) -> contextlib.AbstractContextManager[str
 def windows(warehouse: Warehouse) -> contextlib.AbstractContextManager[str]:
     """Give a table of campaigns with windows of their own, for the time of the context."""
     return _table(warehouse, "windows", _WINDOWS)
+
+
+def owners(warehouse: Warehouse) -> contextlib.AbstractContextManager[str]:
+    """Give a table of devices with the installs they converted for, for the context."""
+    return _table(warehouse, "owners", _OWNERS)
+
+
+def keys(warehouse: Warehouse) -> contextlib.AbstractContextManager[str]:
+    """Give a table of hashed ids that rows may carry, for the time of the context."""
+    return _table(warehouse, "keys", _KEYS)
 
 
 def conversions(warehouse: Warehouse) -> contextlib.AbstractContextManager[str]:

@@ -117,26 +117,41 @@ def enqueue(
 
 
 def touch_inheriting(
-    warehouse: Warehouse, ruleset_id: str, day: date, watermark: int, published_ms: int
+    warehouse: Warehouse,
+    ruleset_id: str,
+    day: date,
+    staged_decisions: str,
+    watermark: int,
+    published_ms: int,
 ) -> None:
-    """Touch the days of events whose source a publish of decisions changed.
+    """Touch the days of events whose source a publish of decisions is about to change.
 
     Args:
         warehouse: Where the versions of the decisions are recorded already.
         ruleset_id: The ruleset that decided.
         day: UTC day of the conversions.
-        watermark: The one they were published with.
-        published_ms: Instant with which their new versions were recorded.
+        staged_decisions: Staging table that is about to be published, without its database.
+        watermark: The one it is published with.
+        published_ms: Instant with which the new versions were recorded.
     """
-    warehouse.run(
-        "mart/touch_days_of_decisions",
-        {
+    with scratch.owners(warehouse) as owners, scratch.keys(warehouse) as keys:
+        params = {
             "ruleset_id": ruleset_id,
             "day": day,
-            "landing_seq": watermark,
+            "decisions": staged_decisions,
             "published_ms": published_ms,
-        },
-    )
+            "owners": scratch.bare(owners),
+            "keys": scratch.bare(keys),
+        }
+        warehouse.execute(
+            f"INSERT INTO {owners} {named_queries.load('mart/changed_owners')}", params
+        )
+        if not warehouse.scalar(f"SELECT count() FROM {owners}"):  # noqa: S608 (our own name)
+            return
+        warehouse.execute(
+            f"INSERT INTO {keys} {named_queries.load('mart/inheriting_keys')}", params
+        )
+        warehouse.run("mart/touch_days_of_decisions", {**params, "landing_seq": watermark})
 
 
 def touch(

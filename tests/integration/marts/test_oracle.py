@@ -6,6 +6,8 @@ UNMOGROWP_MARKETS=5000 UNMOGROWP_MARKETS_SEED=7 scripts/test tests/integration/m
 
 import os
 
+import pytest
+
 from tests.engine import empty_tables, engine
 from tests.market.build import (
     Market,
@@ -16,6 +18,8 @@ from tests.market.build import (
     expected_rows,
     load,
 )
+from tests.market.model import MINUTE
+from tests.market.scenarios import c, i, n
 from tests.market.strategies import generate
 from unmogrowp.rulesets import OURS, PRESETS, Ruleset, parse_ruleset
 
@@ -74,6 +78,7 @@ fraud:
   - {rule_id: hyper_engagement, mode: flag, parameters: {max_per_hour: 1, max_per_day: 1}}
   - {rule_id: referrer_mismatch, mode: block}
 """)
+KINDS_OF_IDS = ("click_id", "idfa", "idfv", "gaid", "android_id", "user_id")
 RULESETS = [OURS, UNUSUAL, EVERYTHING, PRESETS["appsflyer_like"], PRESETS["adjust_like"],
             PRESETS["singular_like"]]  # fmt: skip
 
@@ -86,6 +91,19 @@ def test_sql_decides_like_the_oracle() -> None:
         for ruleset in RULESETS:
             found = differing[ruleset.ruleset_id]
             assert not found, _smallest(found[0], ruleset)
+
+
+@pytest.mark.parametrize("kind", [*KINDS_OF_IDS, "none"])
+def test_touches_that_carry_one_kind_of_id_alone_are_matched_by_it(kind: str) -> None:
+    """Kinds of ids that no touch of a build carries are not compared: each has a build alone."""
+    ids = {one: f"the-{one}" for one in KINDS_OF_IDS}
+    device_ids = {one: value for one, value in ids.items() if one != "click_id"}
+    install = n(**{**device_ids, "device_id": ""}, properties={"click_id": ids["click_id"]})
+    carried = {**dict.fromkeys(KINDS_OF_IDS, ""), **({kind: ids[kind]} if kind in ids else {})}
+    market = Market((install,), (c(10 * MINUTE, **carried), i(5 * MINUTE, "i", **carried)))
+    assert not _differing([market], [EVERYTHING])[EVERYTHING.ruleset_id]
+    found = actual_rows(engine(), EVERYTHING)["app"]["candidates"]
+    assert {tuple(one["matched_on"]) for one in found} == ({(kind,)} if kind in ids else set())
 
 
 def _differing(markets: list[Market], rulesets: list[Ruleset]) -> dict[str, list[Market]]:

@@ -126,7 +126,7 @@ def test_buckets_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     load(warehouse, markets)
     build_days(warehouse, days_of(markets))
     before = hashes()
-    monkeypatch.setattr("unmogrowp.attribution.build.ROWS_PER_BUCKET", 20)
+    monkeypatch.setattr("unmogrowp.attribution.reach.ROWS_PER_BUCKET", 20)
     build_days(warehouse, days_of(markets))
     assert hashes() == before
 

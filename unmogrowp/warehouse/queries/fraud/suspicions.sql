@@ -1,5 +1,5 @@
--- What fraud rules say about touches in staging.{considered}, one row per (conversion, touch) about
--- which any says something. {rules} are (rule, threshold, mode, limit, when it fires), in the order
+-- What fraud rules say about touches in staging.{considered}, one row per touch about which any says
+-- something. {rules} are (rule, threshold, mode, limit, when it fires), in the order
 -- in which verdicts are kept; a rule that is not among them reads nothing.
 WITH
     arrayMap(used -> used.1, {rules:Array(Tuple(String, String, String, Float64, String))}) AS asked,
@@ -12,17 +12,15 @@ WITH
     clicks AS
     (
         SELECT
-            app_id, conversion_id, touch_id,
-            count() OVER (PARTITION BY app_id, conversion_id, media_source, toStartOfHour(touch_at))
-                AS same_hour,
-            count() OVER (PARTITION BY app_id, conversion_id, media_source, toDate(touch_at))
-                AS same_day
+            number,
+            count() OVER (PARTITION BY subject, media_source, toStartOfHour(touch_at)) AS same_hour,
+            count() OVER (PARTITION BY subject, media_source, toDate(touch_at)) AS same_day
         FROM staging.{considered:Identifier}
         WHERE touch_type = 'click'
           AND NOT is_time_assumed
-          AND cityHash64(app_id, conversion_id, media_source, toDate(touch_at)) IN
+          AND cityHash64(subject, media_source, toDate(touch_at)) IN
           (
-              SELECT cityHash64(app_id, conversion_id, media_source, toDate(touch_at)) AS device_day
+              SELECT cityHash64(subject, media_source, toDate(touch_at)) AS device_day
               FROM staging.{considered:Identifier}
               WHERE has(asked, 'hyper_engagement') AND touch_type = 'click' AND NOT is_time_assumed
               GROUP BY device_day
@@ -35,7 +33,7 @@ WITH
     crowded AS
     (
         SELECT
-            app_id, conversion_id, touch_id, touch_type,
+            number, subject, touch_type,
             toUnixTimestamp64Milli(touch_at) AS touch_ms,
             -- One finger clicks once, so clicks count each; a page may honestly show several ads at
             -- once, so what is shown counts by placement.
@@ -43,12 +41,12 @@ WITH
             if(touch_type = 'click', ('', '', '', ''), (media_source, site_id, adset, ad)) AS placement
         FROM staging.{considered:Identifier}
         WHERE NOT is_time_assumed
-          AND cityHash64(app_id, conversion_id) IN
+          AND subject IN
           (
-              SELECT device
+              SELECT subject
               FROM staging.{considered:Identifier}
               WHERE has(asked, 'ad_stacking') AND NOT is_time_assumed
-              GROUP BY cityHash64(app_id, conversion_id) AS device, touch_type, toUnixTimestamp(touch_at)
+              GROUP BY subject, touch_type, toUnixTimestamp(touch_at)
               HAVING 2 * count() >= lowest('ad_stacking', 'min_placements')
           )
     ),
@@ -56,17 +54,17 @@ WITH
     stacked AS
     (
         SELECT
-            app_id, conversion_id, touch_id,
+            number,
             max(from_here) OVER (
-                PARTITION BY app_id, conversion_id, touch_type ORDER BY touch_ms
+                PARTITION BY subject, touch_type ORDER BY touch_ms
                 RANGE BETWEEN 999 PRECEDING AND CURRENT ROW
             ) AS most_at_once
         FROM
         (
             SELECT
-                app_id, conversion_id, touch_id, touch_type, touch_ms,
+                number, subject, touch_type, touch_ms,
                 uniqExact(click, placement) OVER (
-                    PARTITION BY app_id, conversion_id, touch_type ORDER BY touch_ms
+                    PARTITION BY subject, touch_type ORDER BY touch_ms
                     RANGE BETWEEN CURRENT ROW AND 999 FOLLOWING
                 ) AS from_here
             FROM crowded
@@ -120,15 +118,15 @@ WITH
     ),
     signals AS
     (
-        SELECT app_id, conversion_id, touch_id, 'hyper_engagement' AS rule,
-               counted.1 AS threshold, toFloat64(counted.2) AS value
+        SELECT number, 'hyper_engagement' AS rule, counted.1 AS threshold,
+               toFloat64(counted.2) AS value
         FROM clicks
         ARRAY JOIN [('max_per_hour', same_hour), ('max_per_day', same_day)] AS counted
         UNION ALL
-        SELECT app_id, conversion_id, touch_id, 'ad_stacking', 'min_placements', toFloat64(most_at_once)
+        SELECT number, 'ad_stacking', 'min_placements', toFloat64(most_at_once)
         FROM stacked
         UNION ALL
-        SELECT c.app_id, c.conversion_id, c.touch_id, 'referrer_mismatch', 'min_mismatch', 1.
+        SELECT c.number AS number, 'referrer_mismatch', 'min_mismatch', 1.
         FROM staging.{considered:Identifier} AS c
         INNER JOIN
         (
@@ -145,38 +143,35 @@ WITH
           AND c.touch_at >= i.referrer_click_at
           AND c.age_ms >= 0
         UNION ALL
-        SELECT c.app_id, c.conversion_id, c.touch_id, 'post_attribution', 'max_days',
+        SELECT c.number AS number, 'post_attribution', 'max_days',
                toFloat64(min(dateDiff('day', c.installed_at, p.decided_at)))
         FROM staging.{considered:Identifier} AS c
         INNER JOIN confirmed AS p
             ON p.app_id = c.app_id AND p.media_source = c.media_source AND p.site_id = c.site_id
-        GROUP BY c.app_id, c.conversion_id, c.touch_id
+        GROUP BY c.number
         UNION ALL
-        SELECT app_id, conversion_id, touch_id, 'anonymous_ip', 'min_covered', max(n.covered)
+        SELECT number, 'anonymous_ip', 'min_covered', max(n.covered)
         FROM
         (
-            SELECT app_id, conversion_id, touch_id,
-                   arrayJoin([touch_ip_prefix, install_ip_prefix]) AS prefix
+            SELECT number, arrayJoin([touch_ip_prefix, install_ip_prefix]) AS prefix
             FROM staging.{considered:Identifier}
             WHERE has(asked, 'anonymous_ip')
               AND (touch_ip_prefix IN (SELECT prefix FROM listed)
                    OR install_ip_prefix IN (SELECT prefix FROM listed))
         ) AS p
         INNER JOIN listed AS n ON n.prefix = p.prefix
-        GROUP BY app_id, conversion_id, touch_id
+        GROUP BY number
         UNION ALL
-        SELECT app_id, conversion_id, touch_id, 'geo_mismatch', 'min_mismatch', 1.
+        SELECT number, 'geo_mismatch', 'min_mismatch', 1.
         FROM staging.{considered:Identifier}
         WHERE has(asked, 'geo_mismatch') AND is_other_country
         UNION ALL
-        SELECT app_id, conversion_id, touch_id, 'malformed_id', 'min_ids', toFloat64(unusable_ids)
+        SELECT number, 'malformed_id', 'min_ids', toFloat64(unusable_ids)
         FROM staging.{considered:Identifier}
         WHERE has(asked, 'malformed_id') AND unusable_ids > 0
     )
 SELECT
-    app_id,
-    conversion_id,
-    touch_id,
+    number,
     arrayMap(
         fired -> (fired.2, fired.3, fired.4, fired.5),
         arraySort(groupArray((place, used.1, used.3, value, used.4)))
@@ -194,4 +189,4 @@ WHERE used.1 = signals.rule
       used.5 = 'at_most', value <= used.4,
       false
   )
-GROUP BY app_id, conversion_id, touch_id
+GROUP BY number

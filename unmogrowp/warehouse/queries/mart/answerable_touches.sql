@@ -3,7 +3,7 @@
 -- is taken marked. A touch belongs to the first opening of the component that it could have led to;
 -- openings of earlier days are in staging.{subjects} for that.
 SELECT
-    app_id, conversion_id, install_id, installed_at, touch_id, touch_type, media_source, campaign,
+    number, subject, app_id, conversion_id, install_id, installed_at, touch_id, touch_type, media_source, campaign,
     campaign_id, adset, ad, site_id, touch_at, is_retargeting, is_time_assumed, age_ms, matched_by,
     place, window_ms,
     if(could_win AND answered_by.3 != conversion_id, 'earlier_opening', eligible_touches),
@@ -18,7 +18,7 @@ FROM
             OVER (PARTITION BY c.app_id, s.device_key, c.touch_id) AS answered_by
     FROM staging.{considered:Identifier} AS c
     INNER JOIN staging.{subjects:Identifier} AS s
-        ON c.app_id = s.app_id AND c.conversion_id = s.conversion_id
+        ON c.subject = s.subject
     WHERE c.age_ms >= 0 AND c.touch_at > s.touches_after
 )
 WHERE is_decided

@@ -5,35 +5,54 @@ WITH
     considered AS
     (
         SELECT
-            app_id,
-            conversion_id,
+            sipHash128(app_id, conversion_id) AS subject,
             count() AS candidate_count,
             countIf(rank > 0) AS eligible_count,
-            anyIf(
-                (touch_id, media_source, campaign, campaign_id, adset, ad, site_id, touch_type,
-                 touch_at, match_type, is_time_assumed, age_ms, window_ms, matched_on, tier,
-                 is_retargeting, fraud_verdicts),
-                rank = 1
-            ) AS won,
+            -- Column by column: a tuple of all would be copied value by value, and so in `refused`.
+            anyIf(touch_id, rank = 1) AS won_touch_id,
+            anyIf(media_source, rank = 1) AS won_media_source,
+            anyIf(campaign, rank = 1) AS won_campaign,
+            anyIf(campaign_id, rank = 1) AS won_campaign_id,
+            anyIf(adset, rank = 1) AS won_adset,
+            anyIf(ad, rank = 1) AS won_ad,
+            anyIf(site_id, rank = 1) AS won_site_id,
+            anyIf(touch_type, rank = 1) AS won_touch_type,
+            anyIf(touch_at, rank = 1) AS won_touch_at,
+            anyIf(match_type, rank = 1) AS won_match_type,
+            anyIf(is_time_assumed, rank = 1) AS won_is_time_assumed,
+            anyIf(age_ms, rank = 1) AS won_age_ms,
+            anyIf(window_ms, rank = 1) AS won_window_ms,
+            anyIf(matched_on, rank = 1) AS won_matched_on,
+            anyIf(tier, rank = 1) AS won_tier,
+            anyIf(is_retargeting, rank = 1) AS won_is_retargeting,
+            anyIf(fraud_verdicts, rank = 1) AS won_fraud_verdicts,
             arrayMap(
                 assist -> (assist.2, assist.3, assist.4, assist.5),
                 arraySort(groupArrayIf((rank, touch_id, media_source, touch_type, touch_at), rank > 1 AND rank <= 21))
             ) AS assists,
-            -- The best refused one, by the order of the eligible.
+            -- The best refused one, by the order of the eligible: tier, latest first, method, touch_id,
+            -- as text that sorts alike.
             argMinIf(
-                (reason, touch_id),
-                (tier, -toUnixTimestamp64Milli(touch_at),
-                 indexOf({method_order:Array(String)}, match_type), touch_id),
+                concat(reason, '\0', touch_id),
+                concat(
+                    char(tier),
+                    reverse(reinterpretAsFixedString(
+                        toUInt64(4611686018427387904 - toUnixTimestamp64Milli(touch_at))
+                    )),
+                    char(indexOf({method_order:Array(String)}, match_type)),
+                    touch_id
+                ),
                 rank = 0
-            ) AS refused,
+            ) AS best_refused,
+            splitByChar('\0', best_refused) AS refused,
             groupUniqArrayIf(reason, rank = 0) AS refusal_reasons,
             sum(cityHash64(tuple(
                 touch_id, touch_type, media_source, touch_at, match_type, window_ms, rank, verdict, reason,
                 fraud_verdicts
             ))) AS digest
         FROM staging.{candidates:Identifier}
-        WHERE conversion_id IN (SELECT conversion_id FROM staging.{subjects:Identifier})
-        GROUP BY app_id, conversion_id
+        WHERE subject IN (SELECT subject FROM staging.{subjects:Identifier})
+        GROUP BY subject
     )
 SELECT
     {ruleset_id:String} AS ruleset_id,
@@ -42,21 +61,21 @@ SELECT
     i.install_id,
     i.device_key,
     i.installed_at,
-    if(i.kind = 'reinstall' AND c.won.16, 're_attribution', i.kind) AS conversion_kind,
+    if(i.kind = 'reinstall' AND c.won_is_retargeting, 're_attribution', i.kind) AS conversion_kind,
     c.eligible_count = 0 AS is_organic,
-    multiIf(NOT is_organic, '', c.candidate_count = 0, 'no_touch', c.refused.1) AS organic_reason,
-    if(is_organic, 'organic', c.won.2) AS media_source,
-    c.won.3 AS campaign,
-    c.won.4 AS campaign_id,
-    c.won.5 AS adset,
-    c.won.6 AS ad,
-    c.won.7 AS site_id,
-    c.won.1 AS touch_id,
-    c.won.8 AS touch_type,
-    if(is_organic, NULL, c.won.9) AS touch_at,
-    c.won.10 AS match_type,
-    if(is_organic OR c.won.11, NULL, c.won.12) AS ctit_ms,
-    if(is_organic, NULL, c.won.13) AS window_ms,
+    multiIf(NOT is_organic, '', c.candidate_count = 0, 'no_touch', c.refused[1]) AS organic_reason,
+    if(is_organic, 'organic', c.won_media_source) AS media_source,
+    c.won_campaign AS campaign,
+    c.won_campaign_id AS campaign_id,
+    c.won_adset AS adset,
+    c.won_ad AS ad,
+    c.won_site_id AS site_id,
+    c.won_touch_id AS touch_id,
+    c.won_touch_type AS touch_type,
+    if(is_organic, NULL, c.won_touch_at) AS touch_at,
+    c.won_match_type AS match_type,
+    if(is_organic OR c.won_is_time_assumed, NULL, c.won_age_ms) AS ctit_ms,
+    if(is_organic, NULL, c.won_window_ms) AS window_ms,
     c.candidate_count,
     c.eligible_count,
     c.assists,
@@ -72,17 +91,17 @@ SELECT
     concat(
         '{', i.evidence,
         if(is_organic, '', concat(
-            ',"matched_on":', toJSONString(c.won.14),
-            ',"tier":', toString(c.won.15),
-            ',"is_time_assumed":', if(c.won.11, 'true', 'false'),
-            if(empty(c.won.17), '', concat(',"fraud_flags":', toJSONString(c.won.17)))
+            ',"matched_on":', toJSONString(c.won_matched_on),
+            ',"tier":', toString(c.won_tier),
+            ',"is_time_assumed":', if(c.won_is_time_assumed, 'true', 'false'),
+            if(empty(c.won_fraud_verdicts), '', concat(',"fraud_flags":', toJSONString(c.won_fraud_verdicts)))
         )),
         if(c.candidate_count = c.eligible_count, '', concat(
-            ',"best_refused":', toJSONString(c.refused.2),
+            ',"best_refused":', toJSONString(c.refused[2]),
             ',"refusal_reasons":', toJSONString(arraySort(c.refusal_reasons))
         )),
         '}'
     ) AS evidence
 FROM staging.{subjects:Identifier} AS i
-LEFT JOIN considered AS c ON i.app_id = c.app_id AND i.conversion_id = c.conversion_id
+LEFT JOIN considered AS c ON i.subject = c.subject
 WHERE i.is_decided AND (i.kind != 're_engagement' OR c.eligible_count > 0)

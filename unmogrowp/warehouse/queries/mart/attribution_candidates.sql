@@ -15,10 +15,8 @@ WITH
     judged AS
     (
         SELECT
-            considered.app_id AS app_id,
-            considered.conversion_id AS conversion_id,
-            considered.touch_id AS touch_id,
-            considered.* EXCEPT (app_id, conversion_id, touch_id),
+            considered.number AS number,
+            considered.* EXCEPT (number),
             tier_of(touch_type, place) AS tier,
             age_ms >= 0 AND age_ms <= window_ms AS is_in_window,
             eligible_touches = 'any' OR eligible_touches = 'retargeting' AND is_retargeting
@@ -60,19 +58,14 @@ WITH
             is_in_window AND is_of_eligible_kind AND blocking_rule = '' AS is_eligible
         FROM staging.{considered:Identifier} AS considered
         LEFT JOIN staging.{suspicions:Identifier} AS suspected
-            ON suspected.app_id = considered.app_id
-            AND suspected.conversion_id = considered.conversion_id
-            AND suspected.touch_id = considered.touch_id
+            ON suspected.number = considered.number
     ),
     -- Only what can win is ranked, and only the columns that rank it are sorted: to carry the names
     -- of campaigns through a sort costs more than to find the rows again.
     ranked AS
     (
         SELECT
-            app_id,
-            conversion_id,
-            touch_id,
-            touch_at,
+            number,
             row_number() OVER best_first AS rank,
             first_value(tier) OVER best_first AS best_tier,
             first_value(touch_at) OVER best_first AS best_touch_at,
@@ -81,7 +74,7 @@ WITH
         WHERE is_eligible
         WINDOW best_first AS
         (
-            PARTITION BY app_id, conversion_id
+            PARTITION BY subject
             ORDER BY tier, touch_at DESC, place, touch_id
         )
     )
@@ -128,4 +121,4 @@ SELECT
 FROM judged
 -- Copies of a touch that the clean layer let through stay as many as they are, each with its own
 -- place: the contract counts them and stops the publish.
-ANY LEFT JOIN ranked USING (app_id, conversion_id, touch_id, touch_at)
+ANY LEFT JOIN ranked USING (number)

@@ -20,7 +20,7 @@ FROM
         max(conversion_id != install_id) AS is_opening,
         countIf(verdict = 'won' AND is_retargeting) AS retargeting_winners,
         count() AS considered,
-        uniqExact(touch_id) AS touches,
+        uniqExact(sipHash128(touch_id)) AS touches,
         countIf(verdict = 'won') AS winners,
         countIf(rank > 0) AS eligible,
         max(rank) AS highest_rank,
@@ -33,5 +33,5 @@ FROM
         countIf(toDate(installed_at) != {day:Date} OR ruleset_id != {ruleset_id:String})
             AS of_other_days
     FROM staging.{staging:Identifier}
-    GROUP BY app_id, conversion_id
+    GROUP BY sipHash128(app_id, conversion_id)
 )

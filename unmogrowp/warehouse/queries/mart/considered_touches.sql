@@ -6,6 +6,9 @@
 -- rule, -1 where it is off. staging.{windows} holds the arrays of media sources and campaigns that
 -- have windows of their own. {user_id_length} is 0 where no rule looks at user ids. Both edges of
 -- a window are in; a touch after the install is refused.
+--
+-- {carried_ids}, {has_late_touches} and {has_own_windows} say what there is at all: kinds of ids that
+-- no touch in reach carries are neither hashed nor compared, and what cannot be is not looked for.
 WITH
     toUnixTimestamp64Milli(toDateTime64({day:Date}, 3, 'UTC')) AS day_ms,
     fromUnixTimestamp64Milli(day_ms - {reach_before_ms:Int64}, 'UTC') AS reach_start,
@@ -19,12 +22,21 @@ WITH
     -- the condition, and the planner then trips over a column that is constant in one branch only.
     (kind, n) -> {click_windows:Array(Int64)}[n] * (kind = 'click')
         + {impression_windows:Array(Int64)}[n] * (kind != 'click') AS window_of,
+    (kind, n, is_own, clicks, impressions) -> if(
+        {has_own_windows:Bool},
+        if(is_own, if(kind = 'click', clicks, impressions)[n], window_of(kind, n)),
+        window_of(kind, n)
+    ) AS own_window_of,
     -- Blank and all-zero ids match nothing: the clean layer removes them, this is the second lock.
     id -> if(trimBoth(id, '0-') = '', '', id) AS real,
     -- One number for app, kind of id and id, the kind in its last three bits; 0 for no id. It only
     -- brings pairs together: what they have in common is read from the ids themselves.
     (tag, app, id) -> if(id = '', 0, bitOr(bitAnd(cityHash64(app, id), 18446744073709551608), tag))
         AS key_of,
+    -- A key that no touch can have is 0 as well.
+    (kind, tag, app, id) -> if(has({carried_ids:Array(String)}, kind), key_of(tag, app, id), 0)
+        AS carried_key_of,
+    (kind, is_shared) -> if(has({carried_ids:Array(String)}, kind), is_shared, false) AS if_carried,
     agent -> multiIf(
         match(agent, 'iPhone|iPad|iPod|CFNetwork'), 'ios', position(agent, 'Android') > 0, 'android', ''
     ) AS system_of,
@@ -38,14 +50,14 @@ WITH
         SELECT *, key
         FROM staging.{subjects:Identifier}
         ARRAY JOIN arrayDistinct(arrayFilter(k -> k != 0, [
-            key_of(1, app_id, click_id),
-            key_of(2, app_id, idfa),
-            key_of(3, app_id, idfv),
-            key_of(3, app_id, device_id),
-            key_of(4, app_id, gaid),
-            key_of(5, app_id, android_id),
-            key_of(5, app_id, device_id),
-            key_of(6, app_id, user_id),
+            carried_key_of('click_id', 1, app_id, click_id),
+            carried_key_of('idfa', 2, app_id, idfa),
+            carried_key_of('idfv', 3, app_id, idfv),
+            carried_key_of('idfv', 3, app_id, device_id),
+            carried_key_of('gaid', 4, app_id, gaid),
+            carried_key_of('android_id', 5, app_id, android_id),
+            carried_key_of('android_id', 5, app_id, device_id),
+            carried_key_of('user_id', 6, app_id, user_id),
             key_of(7, app_id, ip_hash)
         ])) AS key
     ),
@@ -103,24 +115,27 @@ WITH
             key
         FROM clean.touches AS touches
         ARRAY JOIN arrayFilter(k -> k != 0, [
-            key_of(1, app_id, click_id),
-            key_of(2, app_id, idfa),
-            key_of(3, app_id, idfv),
-            key_of(4, app_id, gaid),
-            key_of(5, app_id, android_id),
-            key_of(6, app_id, user_id),
+            carried_key_of('click_id', 1, app_id, click_id),
+            carried_key_of('idfa', 2, app_id, idfa),
+            carried_key_of('idfv', 3, app_id, idfv),
+            carried_key_of('gaid', 4, app_id, gaid),
+            carried_key_of('android_id', 5, app_id, android_id),
+            carried_key_of('user_id', 6, app_id, user_id),
             key_of(7, app_id, if(system = '', '', ip_hash))
         ]) AS key
         WHERE touch_at >= reach_start
           AND touch_at <= reach_end
           AND received_at >= reach_start -- nothing is received before it happened
-          AND (received_at <= touch_at + INTERVAL 1 DAY
-               OR (app_id, touch_id, received_at, topic_id, partition, offset, frame_index,
-                   item_index) NOT IN (SELECT * FROM second_copies))
+          AND if({has_late_touches:Bool},
+                 received_at <= touch_at + INTERVAL 1 DAY
+                     OR (app_id, touch_id, received_at, topic_id, partition, offset, frame_index,
+                         item_index) NOT IN (SELECT * FROM second_copies),
+                 true)
     ),
     matches AS
     (
         SELECT
+            i.subject AS subject,
             i.app_id AS app_id,
             i.conversion_id AS conversion_id,
             i.install_id AS install_id,
@@ -144,15 +159,19 @@ WITH
             i.ip_prefix AS install_ip_prefix,
             dateDiff('millisecond', t.touch_at, i.installed_at) AS age_ms,
             t.click_id != '' AND t.click_id = i.click_id AS by_click_id,
-            t.idfa != '' AND t.idfa = i.idfa AS by_idfa,
-            t.idfv != '' AND (t.idfv = i.idfv OR t.idfv = i.device_id) AS by_idfv,
-            t.gaid != '' AND t.gaid = i.gaid AS by_gaid,
-            t.android_id != '' AND (t.android_id = i.android_id OR t.android_id = i.device_id)
-                AS by_android_id,
-            t.user_id != '' AND t.user_id = i.user_id AS by_user_id,
-            t.ip_hash != '' AND t.ip_hash = i.ip_hash AND t.system = i.platform
-                AND (t.system_version = i.system_version OR t.system_version = ''
-                     OR i.system_version = '') AS by_likeness,
+            if_carried('idfa', t.idfa != '' AND t.idfa = i.idfa) AS by_idfa,
+            if_carried('idfv', t.idfv != '' AND (t.idfv = i.idfv OR t.idfv = i.device_id)) AS by_idfv,
+            if_carried('gaid', t.gaid != '' AND t.gaid = i.gaid) AS by_gaid,
+            if_carried(
+                'android_id',
+                t.android_id != '' AND (t.android_id = i.android_id OR t.android_id = i.device_id)
+            ) AS by_android_id,
+            if_carried('user_id', t.user_id != '' AND t.user_id = i.user_id) AS by_user_id,
+            if({is_probabilistic:Bool},
+               t.ip_hash != '' AND t.ip_hash = i.ip_hash AND t.system = i.platform
+                   AND (t.system_version = i.system_version OR t.system_version = ''
+                        OR i.system_version = ''),
+               false) AS by_likeness,
             by_likeness AND t.system_version != '' AND i.system_version != '' AS by_system_version,
             bitAnd(t.key, 7) AS tag
         FROM touch_keys AS t
@@ -174,16 +193,16 @@ WITH
             if(by_idfa OR by_idfv OR by_gaid OR by_android_id, device_id_place, 255) AS device_id_at,
             if(by_user_id, user_id_place, 255) AS user_id_at,
             if(by_likeness, probabilistic_place, 255) AS likeness_at,
-            if(has_own, if(touch_type = 'click', own_clicks, own_impressions)[click_id_place],
-               window_of(touch_type, click_id_place)) AS click_id_window,
-            if(has_own, if(touch_type = 'click', own_clicks, own_impressions)[device_id_place],
-               window_of(touch_type, device_id_place)) AS device_id_window,
-            if(has_own, if(touch_type = 'click', own_clicks, own_impressions)[user_id_place],
-               window_of(touch_type, user_id_place)) AS user_id_window,
-            if(has_own, if(touch_type = 'click', own_clicks, own_impressions)[probabilistic_place],
-               window_of(touch_type, probabilistic_place)) AS likeness_window
+            own_window_of(touch_type, click_id_place, has_own, own_clicks, own_impressions)
+                AS click_id_window,
+            own_window_of(touch_type, device_id_place, has_own, own_clicks, own_impressions)
+                AS device_id_window,
+            own_window_of(touch_type, user_id_place, has_own, own_clicks, own_impressions)
+                AS user_id_window,
+            own_window_of(touch_type, probabilistic_place, has_own, own_clicks, own_impressions)
+                AS likeness_window
         FROM matches
-        LEFT JOIN staging.{windows:Identifier} AS own
+        ANY LEFT JOIN staging.{windows:Identifier} AS own
             ON own.app_id = matches.app_id AND own.media_source = matches.media_source
             AND own.campaign = matches.campaign
     ),
@@ -223,7 +242,7 @@ WITH
     -- no touch is made from the referrer.
     met_by_click AS
     (
-        SELECT i.app_id AS app_id, i.conversion_id AS conversion_id
+        SELECT i.subject AS subject
         FROM clean.touches AS t
         INNER JOIN
         (
@@ -247,48 +266,53 @@ WITH
             coalesce(referrer_click_at, installed_at) AS touch_at,
             dateDiff('millisecond', touch_at, installed_at) AS age_ms
         FROM (SELECT * FROM staging.{subjects:Identifier} WHERE referrer_media_source != '') AS i
-        LEFT JOIN staging.{windows:Identifier} AS own
+        ANY LEFT JOIN staging.{windows:Identifier} AS own
             ON own.app_id = i.app_id AND own.media_source = i.referrer_media_source
             AND own.campaign = i.referrer_campaign
         WHERE window_ms > -2
           AND age_ms BETWEEN -{reach_after_ms:Int64} AND {reach_before_ms:Int64}
-          AND (app_id, conversion_id) NOT IN (SELECT app_id, conversion_id FROM met_by_click)
+          AND subject NOT IN (SELECT subject FROM met_by_click)
     )
-SELECT
-    app_id, conversion_id, install_id, installed_at, touch_id, touch_type, media_source, campaign,
-    campaign_id, adset, ad, site_id, touch_at, is_retargeting, is_time_assumed, age_ms,
-    matched_by, place,
-    multiIf(place = click_id_place, click_id_window, place = device_id_place, device_id_window,
-            place = user_id_place, user_id_window, likeness_window) AS window_ms,
-    eligible_touches, install_begin_at, is_other_country, unusable_ids, touch_ip_prefix,
-    install_ip_prefix
-FROM landed
-WHERE place < 255
-UNION ALL
-SELECT
-    app_id,
-    conversion_id,
-    install_id,
-    installed_at,
-    lower(left(hex(SHA256(concat(app_id, '\0referrer\0', source_message_id))), 32)) AS touch_id,
-    'click' AS touch_type,
-    referrer_media_source AS media_source,
-    referrer_campaign AS campaign,
-    '' AS campaign_id,
-    '' AS adset,
-    '' AS ad,
-    '' AS site_id,
-    touch_at,
-    false AS is_retargeting,
-    is_referrer_time_assumed AS is_time_assumed,
-    age_ms,
-    512 AS matched_by,
-    referrer_place AS place,
-    window_ms,
-    eligible_touches,
-    install_begin_at,
-    false AS is_other_country,
-    0 AS unusable_ids,
-    '' AS touch_ip_prefix,
-    ip_prefix AS install_ip_prefix
-FROM made
+SELECT rowNumberInAllBlocks() AS number, *
+FROM
+(
+    SELECT
+        subject, app_id, conversion_id, install_id, installed_at, touch_id, touch_type,
+        media_source, campaign, campaign_id, adset, ad, site_id, touch_at, is_retargeting,
+        is_time_assumed, age_ms, matched_by, place,
+        multiIf(place = click_id_place, click_id_window, place = device_id_place, device_id_window,
+                place = user_id_place, user_id_window, likeness_window) AS window_ms,
+        eligible_touches, install_begin_at, is_other_country, unusable_ids, touch_ip_prefix,
+        install_ip_prefix
+    FROM landed
+    WHERE place < 255
+    UNION ALL
+    SELECT
+        subject,
+        app_id,
+        conversion_id,
+        install_id,
+        installed_at,
+        lower(left(hex(SHA256(concat(app_id, '\0referrer\0', source_message_id))), 32)) AS touch_id,
+        'click' AS touch_type,
+        referrer_media_source AS media_source,
+        referrer_campaign AS campaign,
+        '' AS campaign_id,
+        '' AS adset,
+        '' AS ad,
+        '' AS site_id,
+        touch_at,
+        false AS is_retargeting,
+        is_referrer_time_assumed AS is_time_assumed,
+        age_ms,
+        512 AS matched_by,
+        referrer_place AS place,
+        window_ms,
+        eligible_touches,
+        install_begin_at,
+        false AS is_other_country,
+        0 AS unusable_ids,
+        '' AS touch_ip_prefix,
+        ip_prefix AS install_ip_prefix
+    FROM made
+)

@@ -19,6 +19,7 @@ WITH
     ),
     install_kind = 'reinstall' AND since_previous_ms <= {reinstall_window_ms:Int64} AS is_return
 SELECT
+    sipHash128(app_id, install_id) AS subject,
     app_id,
     install_id AS conversion_id,
     install_id,

@@ -26,6 +26,7 @@ WITH
           AND received_at >= reach_start -- nothing is received before it happened
     )
 SELECT
+    sipHash128(app_id, conversion_id) AS subject,
     app_id,
     conversion_id,
     install_id,

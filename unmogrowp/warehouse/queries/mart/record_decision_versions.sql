@@ -3,42 +3,49 @@
 INSERT INTO mart.decision_versions
     (ruleset_id, app_id, conversion_id, day, known_from, is_present, conversion_kind, media_source,
      campaign, organic_reason, touch_id, decision_id, config_hash, is_primary)
+WITH
+    -- Versions of one conversion never share an instant, whatever the clock does.
+    last_ms -> fromUnixTimestamp64Milli(greatest({now_ms:Int64}, last_ms + 1), 'UTC') AS after,
+    last_versions AS
+    (
+        SELECT
+            app_id,
+            conversion_id,
+            toUnixTimestamp64Milli(max(known_from)) AS last_ms,
+            argMax(is_present, known_from) AS was_present,
+            argMax(
+                (conversion_kind, media_source, campaign, organic_reason, touch_id, is_primary),
+                known_from
+            ) AS said
+        FROM mart.decision_versions
+        WHERE ruleset_id = {ruleset_id:String} AND day = {day:Date}
+        GROUP BY app_id, conversion_id
+    )
 SELECT
     {ruleset_id:String},
-    app_id,
-    conversion_id,
+    d.app_id,
+    d.conversion_id,
     {day:Date},
-    -- Versions of one conversion never share an instant, whatever the clock does.
-    fromUnixTimestamp64Milli(greatest({now_ms:Int64}, toInt64(max(last_ms)) + 1), 'UTC'),
-    max(is_new) AS is_now,
-    anyIf(says, is_new).1,
-    anyIf(says, is_new).2,
-    anyIf(says, is_new).3,
-    anyIf(says, is_new).4,
-    anyIf(says, is_new).5,
-    anyIf(decision, is_new),
-    anyIf(config, is_new),
-    anyIf(says, is_new).6
-FROM
-(
-    SELECT
-        app_id, conversion_id, true AS is_new,
-        CAST((conversion_kind, media_source, campaign, organic_reason, touch_id, is_primary),
-             'Tuple(String, String, String, String, String, Bool)') AS says,
-        decision_id AS decision, config_hash AS config, toInt64(-1) AS last_ms, false AS was_present
-    FROM staging.{decisions:Identifier}
-    UNION ALL
-    SELECT
-        app_id, conversion_id, false,
-        argMax(
-            CAST((conversion_kind, media_source, campaign, organic_reason, touch_id, is_primary),
-                 'Tuple(String, String, String, String, String, Bool)'),
-            known_from
-        ),
-        '', '', toUnixTimestamp64Milli(max(known_from)), argMax(is_present, known_from)
-    FROM mart.decision_versions
-    WHERE ruleset_id = {ruleset_id:String} AND day = {day:Date}
-    GROUP BY app_id, conversion_id
-)
-GROUP BY app_id, conversion_id
-HAVING is_now != max(was_present) OR is_now AND anyIf(says, is_new) != anyIf(says, NOT is_new)
+    after(l.last_ms),
+    true,
+    d.conversion_kind,
+    d.media_source,
+    d.campaign,
+    d.organic_reason,
+    d.touch_id,
+    d.decision_id,
+    d.config_hash,
+    d.is_primary
+FROM staging.{decisions:Identifier} AS d
+LEFT JOIN last_versions AS l ON l.app_id = d.app_id AND l.conversion_id = d.conversion_id
+WHERE NOT l.was_present
+   OR (d.conversion_kind, d.media_source, d.campaign, d.organic_reason, d.touch_id, d.is_primary)
+      != l.said
+UNION ALL
+SELECT
+    {ruleset_id:String}, app_id, conversion_id, {day:Date}, after(last_ms), false,
+    '', '', '', '', '', '', '', false
+FROM last_versions
+WHERE was_present
+  AND (app_id, conversion_id) NOT IN
+      (SELECT app_id, conversion_id FROM staging.{decisions:Identifier})
