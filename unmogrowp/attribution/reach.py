@@ -1,4 +1,4 @@
-"""What touches a day of conversions can be matched with, looked at once before anything is matched."""
+"""Which touches a day of conversions can be matched with, looked at before any is matched."""
 
 from dataclasses import dataclass
 from datetime import date

@@ -45,10 +45,11 @@ _PATHS = (
     " touch_times Array(DateTime64(3, 'UTC')), channels Array(LowCardinality(String)))"
 )
 
-# Two strings that name a subject are sorted and joined by their hash of 128 bits, a considered touch
-# by its number in the table: several times cheaper than the strings.
+# A subject is sorted and joined by a hash of 128 bits of the two strings that name it, a considered
+# touch by its number in the table: several times cheaper than the strings.
 _SUBJECTS = (
-    "(subject FixedString(16), app_id LowCardinality(String), conversion_id String, install_id String, device_key String,"
+    "(subject FixedString(16), app_id LowCardinality(String),"
+    " conversion_id String, install_id String, device_key String,"
     " installed_at DateTime64(3, 'UTC'), kind LowCardinality(String), is_decided Bool,"
     " touches_after DateTime64(3, 'UTC'), eligible_touches LowCardinality(String),"
     " click_id String, device_id String, idfa String, idfv String, gaid String,"
@@ -60,7 +61,8 @@ _SUBJECTS = (
     " system_version String, evidence String)"
 )
 _CONSIDERED = (
-    "(number UInt64, subject FixedString(16), app_id LowCardinality(String), conversion_id String, install_id String,"
+    "(number UInt64, subject FixedString(16),"
+    " app_id LowCardinality(String), conversion_id String, install_id String,"
     " installed_at DateTime64(3, 'UTC'), touch_id String, touch_type LowCardinality(String),"
     " media_source LowCardinality(String),"
     " campaign LowCardinality(String), campaign_id LowCardinality(String),"
