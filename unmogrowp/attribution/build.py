@@ -126,7 +126,7 @@ def build_attribution_day(
         candidates = stack.enter_context(staging_copy(warehouse, CANDIDATES))
         decisions = stack.enter_context(staging_copy(warehouse, DECISIONS))
         windows = stack.enter_context(scratch.windows(warehouse))
-        params["windows"] = scratch.bare(windows)
+        params["windows"] = windows
         params["has_own_windows"] = write_windows(warehouse, windows, ruleset, day)
         reach = reach_of(warehouse, ruleset, day)
         params.update(reach.params())

@@ -24,7 +24,6 @@ _WINDOWS = pa.schema(
         ("app_id", pa.string()),
         ("media_source", pa.string()),
         ("campaign", pa.string()),
-        ("has_own", pa.bool_()),
         ("own_clicks", pa.list_(pa.int64())),
         ("own_impressions", pa.list_(pa.int64())),
     ]
@@ -123,7 +122,6 @@ def write_windows(warehouse: Warehouse, table: str, ruleset: Ruleset, day: date)
                 "app_id": app_id,
                 "media_source": media_source,
                 "campaign": campaign,
-                "has_own": True,
                 "own_clicks": clicks,
                 "own_impressions": impressions,
             }

@@ -20,8 +20,7 @@ _KEPT_INSTALLS = (
 )
 _WINDOWS = (
     "(app_id LowCardinality(String), media_source LowCardinality(String),"
-    " campaign LowCardinality(String), has_own Bool, own_clicks Array(Int64),"
-    " own_impressions Array(Int64))"
+    " campaign LowCardinality(String), own_clicks Array(Int64), own_impressions Array(Int64))"
 )
 _CHANGED_DEVICES = (
     "(app_id LowCardinality(String), device_key String, changed_at DateTime64(3, 'UTC'),"
@@ -116,8 +115,9 @@ def kept_installs(warehouse: Warehouse) -> contextlib.AbstractContextManager[str
 
 
 def windows(warehouse: Warehouse) -> contextlib.AbstractContextManager[str]:
-    """Give a table of campaigns with windows of their own, for the time of the context."""
-    return _table(warehouse, "windows", _WINDOWS)
+    """Give a table of campaigns with windows of their own; it is asked campaign by campaign."""
+    engine = "Join(ANY, LEFT, app_id, media_source, campaign)"
+    return _table(warehouse, "windows", _WINDOWS, engine)
 
 
 def owners(warehouse: Warehouse) -> contextlib.AbstractContextManager[str]:

@@ -46,7 +46,7 @@ WITH
               SELECT subject
               FROM staging.{considered:Identifier}
               WHERE has(asked, 'ad_stacking') AND NOT is_time_assumed
-              GROUP BY subject, touch_type, toUnixTimestamp(touch_at)
+              GROUP BY subject, touch_type = 'click', toUnixTimestamp(touch_at)
               HAVING 2 * count() >= lowest('ad_stacking', 'min_placements')
           )
     ),

@@ -3,7 +3,7 @@
 -- Touch and install never meet without the app.
 --
 -- Windows and tiers are arrays in the order of {method_order}: -2 where the ruleset has no such
--- rule, -1 where it is off. staging.{windows} holds the arrays of media sources and campaigns that
+-- rule, -1 where it is off. {windows} is a table with the arrays of media sources and campaigns that
 -- have windows of their own. {user_id_length} is 0 where no rule looks at user ids. Both edges of
 -- a window are in; a touch after the install is refused.
 --
@@ -22,11 +22,13 @@ WITH
     -- the condition, and the planner then trips over a column that is constant in one branch only.
     (kind, n) -> {click_windows:Array(Int64)}[n] * (kind = 'click')
         + {impression_windows:Array(Int64)}[n] * (kind != 'click') AS window_of,
-    (kind, n, is_own, clicks, impressions) -> if(
-        {has_own_windows:Bool},
-        if(is_own, if(kind = 'click', clicks, impressions)[n], window_of(kind, n)),
-        window_of(kind, n)
-    ) AS own_window_of,
+    -- Asked key by key: a join with a table that is empty nearly always would write out three names
+    -- of each pair first.
+    (name, app, source, campaign) -> if(
+        {has_own_windows:Bool}, joinGet({windows:String}, name, app, source, campaign), []
+    ) AS own_windows_of,
+    (own, kind, n) -> if({has_own_windows:Bool}, if(empty(own), window_of(kind, n), own[n]),
+                         window_of(kind, n)) AS own_window_of,
     -- Blank and all-zero ids match nothing: the clean layer removes them, this is the second lock.
     id -> if(trimBoth(id, '0-') = '', '', id) AS real,
     -- One number for app, kind of id and id, the kind in its last three bits; 0 for no id. It only
@@ -187,31 +189,32 @@ WITH
     placed AS
     (
         SELECT
-            matches.* EXCEPT (tag),
+            matches.* EXCEPT (tag, own),
             -- Places in {method_order}; 255 where the pair does not match that way.
             if(by_click_id, click_id_place, 255) AS click_id_at,
             if(by_idfa OR by_idfv OR by_gaid OR by_android_id, device_id_place, 255) AS device_id_at,
             if(by_user_id, user_id_place, 255) AS user_id_at,
             if(by_likeness, probabilistic_place, 255) AS likeness_at,
-            own_window_of(touch_type, click_id_place, has_own, own_clicks, own_impressions)
-                AS click_id_window,
-            own_window_of(touch_type, device_id_place, has_own, own_clicks, own_impressions)
-                AS device_id_window,
-            own_window_of(touch_type, user_id_place, has_own, own_clicks, own_impressions)
-                AS user_id_window,
-            own_window_of(touch_type, probabilistic_place, has_own, own_clicks, own_impressions)
-                AS likeness_window
-        FROM matches
-        ANY LEFT JOIN staging.{windows:Identifier} AS own
-            ON own.app_id = matches.app_id AND own.media_source = matches.media_source
-            AND own.campaign = matches.campaign
+            own_window_of(own, touch_type, click_id_place) AS click_id_window,
+            own_window_of(own, touch_type, device_id_place) AS device_id_window,
+            own_window_of(own, touch_type, user_id_place) AS user_id_window,
+            own_window_of(own, touch_type, probabilistic_place) AS likeness_window
+        FROM
+        (
+            SELECT
+                *,
+                if(touch_type = 'click',
+                   own_windows_of('own_clicks', app_id, media_source, campaign),
+                   own_windows_of('own_impressions', app_id, media_source, campaign)) AS own
+            FROM matches
+        ) AS matches
     ),
     -- One level for each step: an alias that others build on is written out where they use it, and
     -- reading such a plan took longer than running it on a small day.
     placed_in_window AS
     (
         SELECT
-            placed.* EXCEPT (has_own, own_clicks, own_impressions),
+            *,
             least(
                 if(age_ms >= 0 AND age_ms <= click_id_window, click_id_at, 255),
                 if(age_ms >= 0 AND age_ms <= device_id_window, device_id_at, 255),
@@ -262,13 +265,13 @@ WITH
     (
         SELECT
             i.*,
-            if(has_own, own_clicks[referrer_place], window_of('click', referrer_place)) AS window_ms,
+            own_window_of(
+                own_windows_of('own_clicks', app_id, referrer_media_source, referrer_campaign),
+                'click', referrer_place
+            ) AS window_ms,
             coalesce(referrer_click_at, installed_at) AS touch_at,
             dateDiff('millisecond', touch_at, installed_at) AS age_ms
         FROM (SELECT * FROM staging.{subjects:Identifier} WHERE referrer_media_source != '') AS i
-        ANY LEFT JOIN staging.{windows:Identifier} AS own
-            ON own.app_id = i.app_id AND own.media_source = i.referrer_media_source
-            AND own.campaign = i.referrer_campaign
         WHERE window_ms > -2
           AND age_ms BETWEEN -{reach_after_ms:Int64} AND {reach_before_ms:Int64}
           AND subject NOT IN (SELECT subject FROM met_by_click)
