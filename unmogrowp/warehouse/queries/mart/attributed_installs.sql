@@ -103,5 +103,5 @@ SELECT
         '}'
     ) AS evidence
 FROM staging.{subjects:Identifier} AS i
-LEFT JOIN considered AS c ON i.subject = c.subject
+ANY LEFT JOIN considered AS c ON i.subject = c.subject
 WHERE i.is_decided AND (i.kind != 're_engagement' OR c.eligible_count > 0)

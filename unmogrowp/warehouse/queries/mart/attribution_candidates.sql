@@ -57,7 +57,7 @@ WITH
             arrayFirst(one -> one.mode = 'block', fraud_verdicts).rule AS blocking_rule,
             is_in_window AND is_of_eligible_kind AND blocking_rule = '' AS is_eligible
         FROM staging.{considered:Identifier} AS considered
-        LEFT JOIN staging.{suspicions:Identifier} AS suspected
+        ANY LEFT JOIN staging.{suspicions:Identifier} AS suspected
             ON suspected.number = considered.number
     ),
     -- Only what can win is ranked, and only the columns that rank it are sorted: to carry the names

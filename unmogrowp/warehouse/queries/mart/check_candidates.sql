@@ -1,4 +1,5 @@
--- Contract of staged candidates: one row per sentence with the rows that break it.
+-- Contract of staged candidates: one row per sentence with the rows that break it. Two conversions
+-- that share a number would be a false alarm, of a million installs once in ten million builds.
 SELECT
     ['touches_are_considered_once_per_install', 'one_candidate_wins_where_any_is_eligible',
      'eligible_touches_are_in_their_window', 'what_a_fraud_rule_blocks_is_refused',
@@ -20,7 +21,7 @@ FROM
         max(conversion_id != install_id) AS is_opening,
         countIf(verdict = 'won' AND is_retargeting) AS retargeting_winners,
         count() AS considered,
-        uniqExact(sipHash128(touch_id)) AS touches,
+        uniqExact(cityHash64(touch_id)) AS touches,
         countIf(verdict = 'won') AS winners,
         countIf(rank > 0) AS eligible,
         max(rank) AS highest_rank,
@@ -33,5 +34,5 @@ FROM
         countIf(toDate(installed_at) != {day:Date} OR ruleset_id != {ruleset_id:String})
             AS of_other_days
     FROM staging.{staging:Identifier}
-    GROUP BY sipHash128(app_id, conversion_id)
+    GROUP BY cityHash64(app_id, conversion_id)
 )

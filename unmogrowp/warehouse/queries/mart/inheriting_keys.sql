@@ -1,6 +1,6 @@
 -- What events that inherit from the owners in staging.{owners} carry, as numbers: any device key of
 -- the component, or the user id of the install.
-SELECT DISTINCT key
+SELECT key
 FROM
 (
     SELECT cityHash64('device', app_id, device_key) AS key

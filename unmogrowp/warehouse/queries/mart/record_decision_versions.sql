@@ -37,7 +37,7 @@ SELECT
     d.config_hash,
     d.is_primary
 FROM staging.{decisions:Identifier} AS d
-LEFT JOIN last_versions AS l ON l.app_id = d.app_id AND l.conversion_id = d.conversion_id
+ANY LEFT JOIN last_versions AS l ON l.app_id = d.app_id AND l.conversion_id = d.conversion_id
 WHERE NOT l.was_present
    OR (d.conversion_kind, d.media_source, d.campaign, d.organic_reason, d.touch_id, d.is_primary)
       != l.said
