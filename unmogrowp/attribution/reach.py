@@ -8,9 +8,9 @@ from unmogrowp.rulesets import Ruleset
 from unmogrowp.warehouse import named_queries
 from unmogrowp.warehouse.client import Warehouse
 
-# Touches in reach per statement. A million costs about a third of a gigabyte at the peak; every
+# Touches in reach per statement. A million costs up to two thirds of a gigabyte at the peak; every
 # bucket reads all of them, so fewer buckets cost less (ADR 0054).
-ROWS_PER_BUCKET = 5_000_000
+ROWS_PER_BUCKET = 3_500_000
 
 
 @dataclass(frozen=True)
