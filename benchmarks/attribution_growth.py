@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.attribution_market import DAY, forget_peak, peak_mib, write_market
+from benchmarks.attribution_market import DAY, forget_peak, peak_mib, settle, write_market
 from benchmarks.harness import machine
 from unmogrowp.attribution.build import build_attribution_day
 from unmogrowp.attribution.reach import reach_of
@@ -73,6 +73,7 @@ def measure(touches: int, seed: int, runs: int) -> Figures:
         warehouse = Warehouse.embedded(folder)
         Migrator(warehouse).up()
         write_market(warehouse, touches, installs, seed)
+        settle(warehouse)
         buckets = reach_of(warehouse, OURS, DAY).buckets
         for _ in range(runs):
             warehouse.execute("TRUNCATE TABLE mart.decision_versions")

@@ -1,5 +1,6 @@
 """The market that attribution is measured on, and what a process took for it."""
 
+import time
 from datetime import date
 from pathlib import Path
 
@@ -32,3 +33,16 @@ def peak_mib() -> int:
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) // 1024
     return 0
+
+
+def settle(warehouse: Warehouse, longest_seconds: float = 600) -> None:
+    """Wait until the engine has merged what was written: that is not the cost of what comes next.
+
+    Raises:
+        TimeoutError: It still merges after that time.
+    """
+    until = time.monotonic() + longest_seconds
+    while warehouse.scalar("SELECT count() FROM system.merges"):
+        if time.monotonic() > until:
+            raise TimeoutError("the engine still merges what was generated")
+        time.sleep(0.2)
