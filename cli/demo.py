@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from unmogrowp.audits.identities import PRIMARY
+from unmogrowp.audits.model import PRIMARY
 from unmogrowp.clock import SystemClock
 from unmogrowp.errors import PermanentError
 from unmogrowp.settings import Settings, load_settings

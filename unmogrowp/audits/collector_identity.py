@@ -1,7 +1,7 @@
 """What collectors say they acknowledged, against the archive: a distance between intervals."""
 
 from unmogrowp.audits.counting import DIFFERENCES_PER_IDENTITY, NAMES, Found, Span, epoch_ms
-from unmogrowp.audits.model import Comparison, Difference, Identity
+from unmogrowp.audits.model import ITEMS_SCOPE, Comparison, Difference, Identity
 from unmogrowp.audits.silence import SilentSpan, silent_spans
 from unmogrowp.clock import utc
 from unmogrowp.warehouse.client import Warehouse
@@ -19,12 +19,12 @@ def collector(warehouse: Warehouse, span: Span) -> Found:
     for row in warehouse.named_rows("audit/reconcile_collector", span.params()):
         app_id, hour, topic = row[:3]
         for unit, (acknowledged, unknown, settled, present) in (
-            ("requests", (row[3], row[5], row[7], row[9])),
-            ("items", (row[4], row[6], row[8], row[10])),
+            (" requests", (row[3], row[5], row[7], row[9])),
+            (ITEMS_SCOPE, (row[4], row[6], row[8], row[10])),
         ):
             comparisons.append(
                 _collector_comparison(
-                    f"{topic} {unit}",
+                    f"{topic}{unit}",
                     app_id,
                     epoch_ms(hour),
                     (int(acknowledged), int(unknown)),

@@ -19,12 +19,9 @@ from unmogrowp.audits.counting import (
     epoch_ms,
     exact,
 )
-from unmogrowp.audits.model import HOUR_MS, Comparison, Difference, Identity
+from unmogrowp.audits.model import HOUR_MS, PRIMARY, Comparison, Difference, Identity
 from unmogrowp.rulesets.assignment import DecidedSpan, span_params
 from unmogrowp.warehouse.client import Warehouse
-
-# Scope of the decisions that count; no ruleset can have this name.
-PRIMARY = "(primary)"
 
 
 def stream(warehouse: Warehouse, span: Span, audited_at_ms: int) -> Found:

@@ -28,8 +28,12 @@ class Identity(StrEnum):
     REVENUE = "revenue"
 
 
-# Compared per day and not per hour of receipt.
+# Compared per day and not per hour of receipt, for each ruleset and for what counts.
 PER_DAY = (Identity.INSTALLS, Identity.REVENUE)
+# Scope of the decisions that count, whichever ruleset made them; no ruleset can have this name.
+PRIMARY = "(primary)"
+# End of the scope of comparisons of items, beside those of the requests that held them.
+ITEMS_SCOPE = " items"
 
 SENTENCES = {
     Identity.STREAM: "Every offset that was landed is in raw.requests, and nothing else is.",
@@ -85,6 +89,13 @@ class Comparison:
     def hour(self) -> datetime:
         """Return the beginning of the hour (installs: of the day)."""
         return utc(self.hour_ms)
+
+    @property
+    def is_summed(self) -> bool:
+        """Return whether its amounts add up to those of its identity: others count them again."""
+        if self.identity in PER_DAY:
+            return self.scope.startswith(PRIMARY)
+        return not self.scope.endswith(ITEMS_SCOPE)
 
     @property
     def is_open(self) -> bool:

@@ -152,17 +152,16 @@ def _identity_lines(report: ReconciliationReport) -> list[IdentityLine]:
     lines = []
     for identity in Identity:
         of_identity = [one for one in report.comparisons if one.identity == identity]
-        # Requests and items of one hour would be added up otherwise.
-        counted = [one for one in of_identity if not one.scope.endswith(" items")]
+        summed = [one for one in of_identity if one.is_summed]
         lines.append(
             IdentityLine(
                 identity.value,
                 SENTENCES[identity],
                 len(of_identity),
                 of_identity[0].left_name if of_identity else "",
-                total(one.left for one in counted),
+                total(one.left for one in summed),
                 of_identity[0].right_name if of_identity else "",
-                total(one.right for one in counted),
+                total(one.right for one in summed),
                 sum(1 for one in of_identity if one.is_open),
                 sum(1 for one in of_identity if one.difference and one.is_accepted),
             )
@@ -174,13 +173,12 @@ def _app_lines(report: ReconciliationReport) -> list[AppLine]:
     lines = []
     for app_id in sorted({one.app_id for one in report.comparisons}):
         of_app = [one for one in report.comparisons if one.app_id == app_id]
-        installs = [one for one in of_app if one.identity == Identity.INSTALLS]
-        rulesets = {one.scope for one in installs}
+        summed = [one for one in of_app if one.is_summed]
         lines.append(
             AppLine(
                 app_id,
-                int(total(one.left for one in of_app if one.identity == Identity.ITEMS)),
-                int(total(one.left for one in installs)) // max(1, len(rulesets)),
+                int(total(one.left for one in summed if one.identity == Identity.ITEMS)),
+                int(total(one.left for one in summed if one.identity == Identity.INSTALLS)),
                 {
                     identity.value: sum(
                         1 for one in of_app if one.identity == identity and one.is_open

@@ -9,8 +9,14 @@ import pytest
 
 from tests.engine import empty_tables, engine
 from tests.market.model import at
-from unmogrowp.audits.identities import PRIMARY
-from unmogrowp.audits.model import Amount, Comparison, Identity, Mode, ReconciliationReport
+from unmogrowp.audits.model import (
+    PRIMARY,
+    Amount,
+    Comparison,
+    Identity,
+    Mode,
+    ReconciliationReport,
+)
 from unmogrowp.audits.reconcile import reconcile
 from unmogrowp.audits.report import latest_quality, render
 from unmogrowp.clock import utc
@@ -126,6 +132,7 @@ def test_a_summary_counts_each_install_once_and_every_difference(house: House) -
     assert summary()["installs"] == (2, 2, 0)
     assert summary()["revenue"] == (Decimal("2.5"), Decimal("2.5"), 0)
     assert summary()["items"][:2] == (20, 20)
+    assert summary()["collector"][:2] == (11, 11)  # requests; their items are those of `items`
     house.delete("mart.attributed_installs", "install_id = 'install-1'")
     house.reconcile()
     assert summary()["installs"] == (2, 1, 2)  # under ours, and among those that count
@@ -498,3 +505,14 @@ def test_the_report_says_the_verdict_first_and_names_the_rows(house: House, tmp_
         assert text.index("comparisons differ") < text.index("What was compared")
     assert "http" not in html.replace("http://www.w3.org/2000/svg", ""), "nothing from outside"
     assert f"{utc(NOW):%Y-%m-%d %H:%M}" in files.markdown_text
+
+
+def test_the_report_counts_what_counts_once(house: House, tmp_path: Path) -> None:
+    """Installs and revenue are compared under each ruleset too, and requests by their items."""
+    report = house.reconcile()
+    text = render(report, tmp_path, latest_quality(house.warehouse)).markdown_text
+    assert sum(one.left for one in report.comparisons if one.identity == Identity.INSTALLS) == 4
+    assert "(installs) | 2 installs | 2 decisions |" in text
+    assert "(revenue) | 2.5 " in text
+    assert "(collector) | 11 " in text
+    assert "| a | 20 | 2 |" in text, "an app: items, installs"

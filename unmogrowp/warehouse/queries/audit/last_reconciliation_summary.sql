@@ -1,6 +1,7 @@
--- The latest audit, one row per identity. Installs and revenue are compared for each ruleset and for
--- what counts ({primary}): sums are of what counts, differences of all.
-WITH NOT has(['installs', 'revenue'], identity) OR startsWith(scope, {primary:String}) AS is_summed
+-- The latest audit, one row per identity. Sums are of what Comparison.is_summed says: installs and
+-- revenue are compared for each ruleset besides, requests by their items. Differences are of all.
+WITH if(has(['installs', 'revenue'], identity), startsWith(scope, {primary:String}),
+        NOT endsWith(scope, ' items')) AS is_summed
 SELECT
     identity,
     count() AS comparisons,
