@@ -9,7 +9,7 @@ from assets.checks.runner import QualityRunner
 from assets.failures import RETRY_POLICY
 from assets.installs import INSTALLS
 from assets.locking import PipelineLock
-from assets.publishing import Recorder, published_days, reported
+from assets.publishing import Recorder, published_days, reported_under_each
 from assets.rulesets import RulesetBook
 from assets.tables import table_spec
 from unmogrowp.attribution.build import build_attribution_day
@@ -41,24 +41,21 @@ def publish_attribution(
 ) -> Generator[dg.AssetCheckEvaluation, None, list[Built]]:
     """Decide one day of installs under every ruleset; yield what the checks said."""
     watermark = Ledger(warehouse).watermark()
-    builds = []
-    for ruleset in rulesets_to_build(warehouse, DECISIONS, promotions, day):
-        recorder = Recorder(quality, day)
 
-        def build(ruleset: Ruleset = ruleset, recorder: Recorder = recorder) -> Built:
-            return build_attribution_day(
-                warehouse,
-                ruleset,
-                day,
-                watermark,
-                clock,
-                audit_candidates=recorder.audit(CANDIDATES),
-                audit_decisions=recorder.audit(DECISIONS),
-                promotions=promotions,
-            )
+    def build(ruleset: Ruleset, recorder: Recorder) -> Built:
+        return build_attribution_day(
+            warehouse,
+            ruleset,
+            day,
+            watermark,
+            clock,
+            audit_candidates=recorder.audit(CANDIDATES),
+            audit_decisions=recorder.audit(DECISIONS),
+            promotions=promotions,
+        )
 
-        builds.append((yield from reported(recorder, build)))
-    return builds
+    rulesets = rulesets_to_build(warehouse, DECISIONS, promotions, day)
+    return (yield from reported_under_each(rulesets, quality, day, build))
 
 
 @dg.multi_asset(
@@ -110,23 +107,20 @@ def publish_events(
 ) -> Generator[dg.AssetCheckEvaluation, None, list[Built]]:
     """Give one day of events their sources under every ruleset; yield what the checks said."""
     watermark = Ledger(warehouse).watermark()
-    builds = []
-    for ruleset in rulesets_to_build(warehouse, EVENTS, promotions, day):
-        recorder = Recorder(quality, day)
 
-        def build(ruleset: Ruleset = ruleset, recorder: Recorder = recorder) -> Built:
-            return build_events_day(
-                warehouse,
-                ruleset,
-                day,
-                watermark,
-                clock,
-                recorder.audit(EVENTS),
-                promotions=promotions,
-            )
+    def build(ruleset: Ruleset, recorder: Recorder) -> Built:
+        return build_events_day(
+            warehouse,
+            ruleset,
+            day,
+            watermark,
+            clock,
+            recorder.audit(EVENTS),
+            promotions=promotions,
+        )
 
-        builds.append((yield from reported(recorder, build)))
-    return builds
+    rulesets = rulesets_to_build(warehouse, EVENTS, promotions, day)
+    return (yield from reported_under_each(rulesets, quality, day, build))
 
 
 @dg.multi_asset(

@@ -10,7 +10,7 @@ from assets.checks.runner import QualityRunner
 from assets.failures import RETRY_POLICY
 from assets.installs import INSTALLS
 from assets.locking import PipelineLock
-from assets.publishing import Recorder, published_days, reported
+from assets.publishing import Recorder, published_days, reported_under_each
 from assets.tables import table_spec
 from unmogrowp.attribution.credit_build import (
     CHANNEL_CREDIT,
@@ -34,22 +34,18 @@ def publish_credit(
 ) -> Generator[dg.AssetCheckEvaluation, None, list[Built]]:
     """Build one day under every definition; yield what the checks said."""
     watermark = Ledger(warehouse).watermark()
-    builds = []
-    for journey in JOURNEYS:
-        recorder = Recorder(quality, day)
 
-        def build(journey: JourneyDefinition = journey, recorder: Recorder = recorder) -> Built:
-            return build_credit_day(
-                warehouse,
-                journey,
-                day,
-                watermark,
-                clock,
-                {table: recorder.audit(table) for table in TABLES},
-            )
+    def build(journey: JourneyDefinition, recorder: Recorder) -> Built:
+        return build_credit_day(
+            warehouse,
+            journey,
+            day,
+            watermark,
+            clock,
+            {table: recorder.audit(table) for table in TABLES},
+        )
 
-        builds.append((yield from reported(recorder, build)))
-    return builds
+    return (yield from reported_under_each(JOURNEYS, quality, day, build))
 
 
 @dg.multi_asset(

@@ -1,8 +1,9 @@
 """What every build of a partition reports: checks passed or not, rows, and how far it had read."""
 
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import dagster as dg
@@ -42,6 +43,7 @@ class Built(Protocol):
 
 
 AnyBuilt = TypeVar("AnyBuilt", bound=Built | None)
+Definition = TypeVar("Definition")
 
 
 @dataclass(slots=True)
@@ -95,6 +97,20 @@ def reported(
         recorder.record(built.checks)
     yield from recorder.drain()
     return built
+
+
+def reported_under_each(
+    definitions: Iterable[Definition],
+    quality: QualityRunner,
+    day: date,
+    build: Callable[[Definition, Recorder], AnyBuilt],
+) -> Generator[dg.AssetCheckEvaluation, None, list[AnyBuilt]]:
+    """Build a day under one ruleset or journey after the other; yield what their checks said."""
+    builds = []
+    for definition in definitions:
+        recorder = Recorder(quality, day)
+        builds.append((yield from reported(recorder, partial(build, definition, recorder))))
+    return builds
 
 
 Publish = Callable[[date], Generator[dg.AssetCheckEvaluation, None, Sequence[Built]]]

@@ -9,38 +9,15 @@ never too little, and repeating it does no harm.
 
 from collections.abc import Callable, Sequence
 from datetime import date
-from typing import Any, Protocol
+from typing import Any
 
 from unmogrowp.attribution.journey_definitions import DEFAULT_JOURNEYS, JourneyDefinition
+from unmogrowp.attribution.touched_days import StagedRange
 from unmogrowp.warehouse.client import Warehouse
 from unmogrowp.warehouse.ledger_numbers import next_number, take_number
 
 # What the queue knows of identities concerns no day.
 _NO_DAY = date(1970, 1, 2)
-
-
-class StagedRange(Protocol):
-    """What landing says about a range whose rows are in the clean tables."""
-
-    @property
-    def landing_seq(self) -> int:
-        """Sequence number of the range."""
-        ...
-
-    @property
-    def now_ms(self) -> int:
-        """Instant to record."""
-        ...
-
-    @property
-    def events_table(self) -> str:
-        """Table that holds its events, with the columns of clean.events."""
-        ...
-
-    @property
-    def touches_table(self) -> str:
-        """Table that holds its touches, with the columns of clean.touches."""
-        ...
 
 
 def credit_enqueuer(
