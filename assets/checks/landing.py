@@ -1,5 +1,7 @@
 """What must be true of what landing writes: raw requests and the clean tables."""
 
+from typing import get_args
+
 from assets.checks.expectation import (
     Suite,
     is_between,
@@ -9,6 +11,8 @@ from assets.checks.expectation import (
     never,
     rarely,
 )
+from unmogrowp.attribution.touched_days import Mart
+from unmogrowp.warehouse.ledger_numbers import Change
 
 COORDINATES = ("topic_id", "partition", "offset", "frame_index", "item_index")
 PLATFORMS = ("ios", "android", "web", "server", "other")
@@ -19,7 +23,7 @@ RANGE_STATES = (
     "series_ended",
     "rebuilt",
     "pruned",
-    "stitched",
+    *get_args(Change),
 )
 EVENT_TYPES = ("track", "identify", "page", "screen", "group", "alias")
 
@@ -141,10 +145,7 @@ TOUCHED_DAYS = Suite(
     "audit.touched_days",
     "",
     (
-        is_one_of(
-            "mart",
-            ("clean", "installs", "attribution", "events", "credit", "credit_identities"),
-        ),
+        is_one_of("mart", get_args(Mart)),
         is_one_of("state", ("touched", "built")),
         is_given("reason"),
         rarely("a day is touched by a late copy", "reason = 'late_copy'", share=0.2),

@@ -1,5 +1,7 @@
 """How answers of Great Expectations become verdicts, and its swallowed errors errors again."""
 
+from typing import get_args
+
 import pytest
 
 from assets.checks.evaluations import check_results
@@ -17,6 +19,7 @@ from assets.checks.registry import SUITES
 from assets.checks.runner import TableReport
 from tests.fakes.pipeline import PipelineHouse
 from unmogrowp.errors import QueryFailed, WarehouseUnavailable
+from unmogrowp.warehouse.ledger_numbers import Change, next_number, take_number
 from unmogrowp.warehouse.quality import QualityResult
 from unmogrowp.warehouse.table_registry import tables
 
@@ -181,3 +184,15 @@ def test_no_rows_break_no_sentence(engine):
 def test_a_sentence_about_a_column_that_does_not_exist_is_an_error_of_ours(engine):
     with pytest.raises(QueryFailed, match="nowhere"):
         engine.validate(ROWS, [is_given("nowhere")])
+
+
+@pytest.mark.parametrize("change", get_args(Change))
+@pytest.mark.filterwarnings("default")
+def test_a_number_of_the_ledger_that_a_change_took_breaks_no_contract(
+    house: PipelineHouse, change: Change
+) -> None:
+    """A fraud review, for one: its entry made every audit after it fail."""
+    take_number(house.warehouse, next_number(house.warehouse), change, "why", 1)
+    report = house.quality().check("audit.landing_ranges", None)
+    assert report.results, "something was looked at"
+    assert report.breaches == []
