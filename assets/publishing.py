@@ -1,10 +1,10 @@
 """What every build of a partition reports: checks passed or not, rows, and how far it had read."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import dagster as dg
 
@@ -15,32 +15,8 @@ from assets.locking import PipelineLock
 from assets.partitions import day_of
 from assets.tables import asset_key
 from unmogrowp.errors import AuditFailed
+from unmogrowp.warehouse.day_build import Built
 from unmogrowp.warehouse.quality import QualityResult
-
-
-class Built(Protocol):
-    """What every build of a day says about itself."""
-
-    @property
-    def day(self) -> date:
-        """UTC day that was built."""
-        ...
-
-    @property
-    def watermark(self) -> int:
-        """Highest landing_seq it had read."""
-        ...
-
-    @property
-    def checks(self) -> tuple[QualityResult, ...]:
-        """What its contract checks found."""
-        ...
-
-    @property
-    def row_counts(self) -> Mapping[str, int]:
-        """Rows of each published partition, by table."""
-        ...
-
 
 AnyBuilt = TypeVar("AnyBuilt", bound=Built | None)
 Definition = TypeVar("Definition")

@@ -7,7 +7,7 @@ import dagster as dg
 
 from assets.checks.runner import QualityRunner
 from assets.credit import JOURNEYS, publish_credit
-from assets.failures import RETRY_POLICY, permanent_failure, permanent_failures
+from assets.failures import RETRY_POLICY, permanent_failures
 from assets.locking import PipelineLock
 from assets.publishing import materializations
 from jobs.due_days import DueDaysConfig
@@ -60,7 +60,7 @@ def build_due_credit(
             for built in builds:
                 yield from materializations(built)
         if first_refusal is not None:
-            raise permanent_failure(context, first_refusal) from first_refusal
+            raise first_refusal
 
 
 @dg.job(

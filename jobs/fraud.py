@@ -7,7 +7,7 @@ import dagster as dg
 from pydantic import Field
 
 from assets.checks.runner import QualityRunner
-from assets.failures import RETRY_POLICY, permanent_failure, permanent_failures
+from assets.failures import RETRY_POLICY, permanent_failures
 from assets.fraud import BUILDS, publish_fraud
 from assets.locking import PipelineLock
 from assets.partitions import FIRST_DAY
@@ -66,7 +66,7 @@ def judge_days(
                 for built in builds:
                     yield from materializations(built)
         if first_refusal is not None:
-            raise permanent_failure(context, first_refusal) from first_refusal
+            raise first_refusal
 
 
 def days_until(last: date, count: int) -> list[date]:

@@ -7,7 +7,7 @@ import dagster as dg
 
 from assets.attribution import publish_attribution, publish_events
 from assets.checks.runner import QualityRunner
-from assets.failures import RETRY_POLICY, permanent_failure, permanent_failures
+from assets.failures import RETRY_POLICY, permanent_failures
 from assets.identity import stitch_identities
 from assets.installs import publish_installs
 from assets.locking import PipelineLock
@@ -59,7 +59,7 @@ def build_due_days(
             for built in builds:
                 yield from materializations(built)
         if first_refusal is not None:
-            raise permanent_failure(context, first_refusal) from first_refusal
+            raise first_refusal
 
 
 def _build(

@@ -16,6 +16,7 @@ from unmogrowp.attribution import scratch
 from unmogrowp.attribution.credit.transforms import trim_length
 from unmogrowp.attribution.credit_algorithmic import algorithmic_credit
 from unmogrowp.attribution.journey_definitions import ConversionKind, JourneyDefinition
+from unmogrowp.attribution.snapshots import record_config
 from unmogrowp.clock import Clock
 from unmogrowp.warehouse import named_queries
 from unmogrowp.warehouse.client import Warehouse
@@ -55,21 +56,19 @@ def build_credit_day(
         AuditFailed: Credit does not add up, or an audit refused; nothing was published.
         PartitionConflict: A build that had read more is published already.
     """
-    warehouse.run(
-        "mart/record_config_snapshot",
-        {
-            "config_hash": journey.config_hash,
-            "kind": "journey",
-            "config_id": journey.journey_id,
-            "body": journey.canonical_json(),
-            "now_ms": clock.now_ms(),
-        },
+    record_config(
+        warehouse,
+        "journey",
+        journey.journey_id,
+        journey.config_hash,
+        journey.canonical_json(),
+        clock.now_ms(),
     )
     params = {**journey_params(journey), "day": day}
     with ExitStack() as stack:
         conversions = stack.enter_context(scratch.conversions(warehouse))
         _fill_conversions(warehouse, journey, conversions, params)
-        params["conversions"] = int(warehouse.scalar(f"SELECT count() FROM {conversions}"))  # noqa: S608
+        params["conversion_count"] = int(warehouse.scalar(f"SELECT count() FROM {conversions}"))  # noqa: S608
         paths = _lay_out(warehouse, journey, conversions, params, stack)
         staged = {
             table: stack.enter_context(staging_copy(warehouse, table))

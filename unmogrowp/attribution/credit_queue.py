@@ -12,7 +12,7 @@ from datetime import date
 from typing import Any
 
 from unmogrowp.attribution.journey_definitions import DEFAULT_JOURNEYS, JourneyDefinition
-from unmogrowp.attribution.touched_days import StagedRange
+from unmogrowp.attribution.touched_days import StagedRange, mark_built
 from unmogrowp.warehouse.client import Warehouse
 from unmogrowp.warehouse.ledger_numbers import next_number, take_number
 
@@ -95,17 +95,7 @@ def enqueue_identities(
         {"number": number},
     ):
         take_number(warehouse, number, "stitched", f"credit after identity build {newest}", now_ms)
-    warehouse.run(
-        "mart/record_touched_day",
-        {
-            "marts": ["credit_identities"],
-            "day": _NO_DAY,
-            "state": "built",
-            "watermark": newest,
-            "reason": "build",
-            "now_ms": now_ms,
-        },
-    )
+    mark_built(warehouse, ("credit_identities",), _NO_DAY, newest, now_ms)
 
 
 def due_credit(warehouse: Warehouse) -> list[tuple[date, int]]:
@@ -115,14 +105,4 @@ def due_credit(warehouse: Warehouse) -> list[tuple[date, int]]:
 
 def mark_credit_built(warehouse: Warehouse, day: date, watermark: int, now_ms: int) -> None:
     """Say that the credit of a day is built from everything up to a watermark."""
-    warehouse.run(
-        "mart/record_touched_day",
-        {
-            "marts": ["credit"],
-            "day": day,
-            "state": "built",
-            "watermark": watermark,
-            "reason": "build",
-            "now_ms": now_ms,
-        },
-    )
+    mark_built(warehouse, ("credit",), day, watermark, now_ms)

@@ -21,7 +21,7 @@ from unmogrowp.rulesets import OURS, Ruleset
 from unmogrowp.warehouse import named_queries
 from unmogrowp.warehouse.client import Warehouse
 
-Mart = Literal["clean", "installs", "attribution", "events"]
+Mart = Literal["clean", "installs", "attribution", "events", "credit", "credit_identities"]
 MARTS: tuple[Mart, ...] = ("installs", "attribution", "events")
 
 

@@ -10,14 +10,12 @@ SOURCES_SHOWN = 15
 def plot_whatif(found: WhatIf, file: Path) -> None:
     """Draw conversions per source under both rulesets, the largest first, into a PNG or SVG."""
     # Imported here: it takes a second, and only pictures need it.
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
+    from matplotlib.figure import Figure
 
     largest = sorted(found.per_source().items(), key=lambda item: -max(item[1]))[:SOURCES_SHOWN]
     names = [name for name, _ in largest][::-1]
-    figure, axes = plt.subplots(figsize=(9, 1.4 + 0.45 * len(names)), layout="constrained")
+    figure = Figure(figsize=(9, 1.4 + 0.45 * len(names)), layout="constrained")
+    axes = figure.subplots()
     places = range(len(names))
     for offset, which, label, colour in (
         (0.2, 0, found.base, "#4c6ef5"),
@@ -39,4 +37,3 @@ def plot_whatif(found: WhatIf, file: Path) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     file.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(file, dpi=130)
-    plt.close(figure)

@@ -145,7 +145,7 @@ def credit_of(model: Model, journeys: Journeys, options: Options) -> tuple[Float
                 max_exact=options.shapley_max_exact,
                 samples=options.samples,
                 seed=options.seed,
-            ).values
+            )
             for per_path in (journeys.conversions, journeys.value)
         )
         return conversions, value

@@ -74,7 +74,7 @@ def shapley_by_channel(journeys: Journeys, per_path: Floats) -> Floats:
 
 def shapley_rate(
     journeys: Journeys, per_path: Floats, *, max_exact: int, samples: int, seed: int
-) -> Estimate:
+) -> Floats:
     """Share out a total of each path by the game of rates.
 
     Args:
@@ -88,7 +88,7 @@ def shapley_rate(
     counts = journeys.conversions + journeys.nulls
     channels = len(journeys.channels)
     if total == 0 or channels == 0:
-        return Estimate(np.zeros(channels), np.zeros(channels))
+        return np.zeros(channels)
     if channels <= min(max_exact, MOST_EXACT):
         bits = np.left_shift(1, journeys.codes)
         members = np.bitwise_or.reduceat(bits, journeys.starts[:-1])
@@ -107,8 +107,7 @@ def shapley_rate(
             )
 
         estimate = sampled(along, channels, samples, seed)
-    scale = float(counts.sum())
-    return Estimate(estimate.values * scale, estimate.standard_errors * scale)
+    return estimate.values * float(counts.sum())
 
 
 def exact(worth: Floats) -> Estimate:
