@@ -224,7 +224,8 @@ class DagsterClient:
             with opener.open(request, timeout=_TIMEOUT_S) as response:
                 answer = json.loads(response.read())
         except urllib.error.HTTPError as error:
-            detail = error.read(2_000).decode(errors="replace")
+            with error:  # it is the answer too, and holds the connection
+                detail = error.read(2_000).decode(errors="replace")
             if error.code >= 500:
                 raise TransientError(f"Dagster answered {error.code}") from error
             raise PermanentError(f"Dagster refused ({error.code}): {detail}") from error

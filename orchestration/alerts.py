@@ -90,6 +90,7 @@ class Webhook:
             with urllib.request.urlopen(request, timeout=_TIMEOUT_S):  # nosec B310
                 return
         except urllib.error.HTTPError as error:
-            raise TransientError(f"the webhook answered {error.code}") from None
+            with error:  # it is the answer too, and holds the connection
+                raise TransientError(f"the webhook answered {error.code}") from None
         except (urllib.error.URLError, OSError) as error:
             raise TransientError(f"the webhook cannot be reached: {type(error).__name__}") from None

@@ -1,8 +1,10 @@
 """The webhook over a real HTTP server in this process."""
 
+import gc
 import http.server
 import json
 import threading
+import warnings
 
 import dagster as dg
 import pytest
@@ -56,6 +58,17 @@ def test_an_unwilling_webhook_is_tried_three_times_and_then_named_without_its_ad
         Webhook(catcher.url).send(alert())
     assert len(catcher.bodies) == 3
     assert catcher.url not in str(raised.value)
+
+
+def test_an_unwilling_webhook_costs_no_connection(catcher):
+    catcher.status = 503
+    gc.collect()
+    with warnings.catch_warnings(record=True) as left_open:
+        warnings.simplefilter("always", ResourceWarning)
+        with pytest.raises(TransientError):
+            Webhook(catcher.url).send(alert())
+        gc.collect()
+    assert left_open == []
 
 
 @pytest.mark.parametrize(
