@@ -138,6 +138,7 @@ def test_removal_effects_are_those_of_marketing_attribution_models(
 @given(shapes())
 @settings(max_examples=60, deadline=None)
 @example((list(ODD_NAMES[:30]), [(list(range(30)), 1, 1.0, 0), ([29], 0, 0.0, 1)]))
+@example((["a", "b"], [([0, 1], 0, 0.0, 95_615_532), ([1], 3, 1.0, 0)]))
 def test_every_model_shares_out_exactly_what_there_is(made: tuple[list[str], Rows]) -> None:
     names, rows = made
     paths = frame(names, rows)
@@ -146,8 +147,11 @@ def test_every_model_shares_out_exactly_what_there_is(made: tuple[list[str], Row
     used = {name for path in paths["path"].to_list() for name in path}
     for (model,), part in found.group_by("model"):
         assert set(part["channel"]) == used
-        assert part["conversions"].sum() == pytest.approx(conversions, rel=1e-9, abs=1e-9), model
-        assert part["value"].sum() == pytest.approx(value, rel=1e-9, abs=1e-9), model
+        for credited, total in ((part["conversions"], conversions), (part["value"], value)):
+            # Where none is negative the parts add up to the total. Rates over billions of journeys
+            # make parts of +-50 million out of 3 conversions, and cancel to the last digits.
+            size = max(1.0, credited.abs().sum())
+            assert credited.sum() == pytest.approx(total, rel=0, abs=1e-9 * size), model
         if model != "shapley_rate":
             assert min(part["conversions"]) >= 0
 
