@@ -17,8 +17,17 @@ import time
 from pathlib import Path
 
 from benchmarks.attribution_growth import measure_growth
-from benchmarks.attribution_market import DAY, forget_peak, peak_mib, sql, write_market
-from benchmarks.harness import Comparison, arguments, in_turns, machine, report
+from benchmarks.attribution_market import DAY, write_market
+from benchmarks.harness import (
+    Comparison,
+    arguments,
+    forget_peak,
+    in_turns,
+    machine,
+    peak_mib,
+    report,
+    sql,
+)
 from unmogrowp.attribution.build import (
     DECISIONS,
     build_attribution_day,

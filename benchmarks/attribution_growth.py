@@ -11,10 +11,9 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
-from benchmarks.attribution_market import DAY, forget_peak, peak_mib, settle, write_market
-from benchmarks.harness import machine
+from benchmarks.attribution_market import DAY, TOUCHES_PER_INSTALL, write_market
+from benchmarks.harness import Figures, forget_peak, machine, peak_mib, publish
 from unmogrowp.attribution.build import build_attribution_day
 from unmogrowp.attribution.reach import reach_of
 from unmogrowp.clock import SystemClock
@@ -23,9 +22,7 @@ from unmogrowp.warehouse.client import Warehouse
 from unmogrowp.warehouse.migrator import Migrator
 
 MILLIONS = (1, 3, 10)
-TOUCHES_PER_INSTALL = 10
 LONGEST_SECONDS = 3600
-Figures = dict[str, Any]
 
 
 def measure_growth(
@@ -44,18 +41,15 @@ def measure_growth(
             timeout=LONGEST_SECONDS,
         )
         figures.append(json.loads(ended.stdout))
-    facts = machine(("chdb", "clickhouse-connect"))
-    sys.stdout.write(f"\n{json.dumps(facts)}\n\n")
-    for one in figures:
-        sys.stdout.write(
-            f"growth: {one['touches']:,} touches, {one['installs']:,} installs,"
-            f" {one['candidates']:,} candidates, {one['buckets']} buckets:"
-            f" {one['cpu_seconds']:.1f} CPU seconds,"
-            f" {one['cpu_seconds'] / one['touches'] * 1e6:.2f} a million touches,"
-            f" peak {one['peak_mib']:,} MiB\n"
-        )
-    if json_file is not None:
-        json_file.write_text(json.dumps({"machine": facts, "growth": figures}, indent=1) + "\n")
+    lines = [
+        f"growth: {one['touches']:,} touches, {one['installs']:,} installs,"
+        f" {one['candidates']:,} candidates, {one['buckets']} buckets:"
+        f" {one['cpu_seconds']:.1f} CPU seconds,"
+        f" {one['cpu_seconds'] / one['touches'] * 1e6:.2f} a million touches,"
+        f" peak {one['peak_mib']:,} MiB"
+        for one in figures
+    ]
+    publish(lines, machine(("chdb", "clickhouse-connect")), json_file, growth=figures)
     if plot is not None:
         draw(figures, plot)
     return 0
@@ -73,7 +67,6 @@ def measure(touches: int, seed: int, runs: int) -> Figures:
         warehouse = Warehouse.embedded(folder)
         Migrator(warehouse).up()
         write_market(warehouse, touches, installs, seed)
-        settle(warehouse)
         buckets = reach_of(warehouse, OURS, DAY).buckets
         for _ in range(runs):
             warehouse.execute("TRUNCATE TABLE mart.decision_versions")

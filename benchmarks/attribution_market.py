@@ -1,38 +1,26 @@
-"""The market that attribution is measured on, and what a process took for it."""
+"""The market that attribution and credit are measured on."""
 
 import time
 from datetime import date
-from pathlib import Path
 
+from benchmarks.harness import sql
 from unmogrowp.warehouse.client import Warehouse
 
-SQL = Path(__file__).parent / "sql"
 DAY = date(2026, 3, 10)
-
-
-def sql(name: str) -> str:
-    """Return a statement of the benchmarks."""
-    return (SQL / f"{name}.sql").read_text(encoding="utf-8")
+# Of a market that is grown.
+TOUCHES_PER_INSTALL = 10
 
 
 def write_market(warehouse: Warehouse, touches: int, installs: int, seed: int) -> None:
-    """Write installs of DAY and the touches that reach them."""
+    """Write installs of DAY and the touches that reach them.
+
+    Raises:
+        TimeoutError: The engine does not come to rest.
+    """
     params = {"day": DAY, "seed": seed, "installs": installs, "touches": touches}
     warehouse.execute(sql("market_installs"), params)
     warehouse.execute(sql("market_touches"), params)
-
-
-def forget_peak() -> None:
-    """Ask the kernel to measure the peak of resident memory from now on."""
-    Path("/proc/self/clear_refs").write_text("5")
-
-
-def peak_mib() -> int:
-    """Return the peak of resident memory since `forget_peak`."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) // 1024
-    return 0
+    settle(warehouse)
 
 
 def settle(warehouse: Warehouse, longest_seconds: float = 600) -> None:

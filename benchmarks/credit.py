@@ -18,14 +18,24 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
-from datetime import date
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from benchmarks.harness import Comparison, arguments, in_turns, machine, report
+from benchmarks.attribution_market import DAY, TOUCHES_PER_INSTALL, write_market
+from benchmarks.harness import (
+    Comparison,
+    Figures,
+    arguments,
+    forget_peak,
+    in_turns,
+    machine,
+    peak_mib,
+    publish,
+    report,
+)
 from unmogrowp.attribution import credit_paths
 from unmogrowp.attribution.credit_build import build_credit_day
 from unmogrowp.attribution.journey_definitions import INSTALLS
@@ -33,8 +43,6 @@ from unmogrowp.clock import SystemClock
 from unmogrowp.warehouse.client import Warehouse
 from unmogrowp.warehouse.migrator import Migrator
 
-SQL = Path(__file__).parent / "sql"
-DAY = date(2026, 3, 10)
 PACKAGES = ("channelattribution", "marketing-attribution-models", "polars", "chdb")
 CHANNELS = 15
 # How many channels there are should not matter for exact Shapley values.
@@ -56,12 +64,13 @@ def main() -> int:
     options = parser.parse_args()
     if options.growth:
         grown = marts(options.sizes, options.seed)
-        report([], machine(PACKAGES), options.json)
-        for touches, seconds, mib in grown:
-            sys.stdout.write(
-                f"marts, {touches:,} touches x {touches // 10:,} conversions: five rule models laid"
-                f" out, checked and published in {seconds:,.1f} CPU s, peak {mib:,} MiB\n"
-            )
+        lines = [
+            f"marts, {one['touches']:,} touches x {one['installs']:,} conversions: five rule models"
+            f" laid out, checked and published in {one['cpu_seconds']:,.1f} CPU s,"
+            f" peak {one['peak_mib']:,} MiB"
+            for one in grown
+        ]
+        publish(lines, machine(PACKAGES), options.json, growth=grown)
         if options.plot:
             draw(grown, options.plot)
         return 0
@@ -226,43 +235,49 @@ def shapley(table: pl.DataFrame, runs: int) -> Comparison:
 
 def shapley_cost(table: pl.DataFrame, runs: int) -> tuple[float, int]:
     """Return the median CPU seconds of Shapley values, and the MiB that they took at most."""
-    _forget_peak()
-    before = _peak_mib()
+    forget_peak()
+    before = peak_mib()
     measured = _seconds(lambda: ours(table, ("shapley",)))
     seconds = statistics.median(measured(run) for run in range(runs))
-    return seconds, _peak_mib() - before
+    return seconds, peak_mib() - before
 
 
-def marts(sizes: list[int], seed: int) -> list[tuple[int, float, int]]:
-    """Return touches, CPU seconds and peak MiB of a published day with five rule models."""
+def marts(sizes: Sequence[int], seed: int) -> list[Figures]:
+    """Return what a published day with five rule models takes, for each number of touches."""
     journey = INSTALLS.model_copy(update={"models": FIVE})
     found = []
     for touches in sizes:
         with tempfile.TemporaryDirectory(prefix="unmogrowp-bench-") as folder:
             warehouse = Warehouse.embedded(folder)
             Migrator(warehouse).up()
-            params = {"day": DAY, "seed": seed, "installs": touches // 10, "touches": touches}
-            _say(f"generating {touches:,} touches and {touches // 10:,} installs")
-            for name in ("market_installs", "market_touches"):
-                warehouse.execute((SQL / f"{name}.sql").read_text(encoding="utf-8"), params)
-            _forget_peak()
+            installs = touches // TOUCHES_PER_INSTALL
+            _say(f"generating {touches:,} touches and {installs:,} installs")
+            write_market(warehouse, touches, installs, seed)
+            forget_peak()
             began = time.process_time()
             built = build_credit_day(warehouse, journey, DAY, 1, SystemClock())
             seconds = time.process_time() - began
-            found.append((touches, seconds, _peak_mib()))
+            found.append(
+                {
+                    "touches": touches,
+                    "installs": installs,
+                    "cpu_seconds": seconds,
+                    "peak_mib": peak_mib(),
+                }
+            )
             _say(f"{touches:,} touches: {seconds:.1f} CPU s, rows {built.row_counts}")
             warehouse.close()
     return found
 
 
-def draw(growth: list[tuple[int, float, int]], file: Path) -> None:
+def draw(growth: Sequence[Figures], file: Path) -> None:
     """Draw seconds against touches, with the line through the smallest."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6.0, 3.6), layout="constrained")
     axes = figure.subplots()
-    touches = [one[0] / 1e6 for one in growth]
-    seconds = [one[1] for one in growth]
+    touches = [one["touches"] / 1e6 for one in growth]
+    seconds = [one["cpu_seconds"] for one in growth]
     axes.plot(touches, seconds, "o-", label="a day of credit, five rule models")
     axes.plot(
         touches, [seconds[0] * one / touches[0] for one in touches], "--", color="grey",
@@ -292,17 +307,6 @@ def _seconds(work: Callable[[], object]) -> Callable[[int], float]:
         return time.process_time() - began
 
     return measured
-
-
-def _forget_peak() -> None:
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-
-
-def _peak_mib() -> int:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) // 1024
-    return 0
 
 
 def _say(line: str) -> None:

@@ -6,15 +6,14 @@ not in the other stops the page from being written.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from benchmarks.harness import sql
 from unmogrowp.attribution.explain import Story, explain
 from unmogrowp.errors import PermanentError
 from unmogrowp.rulesets import OURS
 from unmogrowp.warehouse.client import Warehouse
 
-SQL = Path(__file__).parent / "sql"
 REACH_MS = 8 * 86_400_000
 ROWS_SHOWN = 12
 
@@ -49,7 +48,7 @@ def story_of(warehouse: Warehouse, truth: Mapping[str, Mapping[str, object]]) ->
     Raises:
         PermanentError: The market shows a case nowhere, or a story leaves a touch out.
     """
-    choices = (SQL / "explained_choices.sql").read_text()
+    choices = sql("explained_choices")
     chosen = dict(warehouse.rows(choices, {"ruleset": OURS.ruleset_id}))
     missing = [case for case in TITLES if case not in chosen]
     if missing:
@@ -58,7 +57,7 @@ def story_of(warehouse: Warehouse, truth: Mapping[str, Mapping[str, object]]) ->
     for case in TITLES:
         story = explain(warehouse, chosen[case])
         rows = warehouse.rows(
-            (SQL / "raw_touches_of_install.sql").read_text(),
+            sql("raw_touches_of_install"),
             {"install_id": chosen[case], "reach_ms": REACH_MS},
         )
         considered = {
@@ -70,7 +69,7 @@ def story_of(warehouse: Warehouse, truth: Mapping[str, Mapping[str, object]]) ->
             )
         message_id = str(story.install["source_message_id"])
         (event,) = warehouse.rows(
-            (SQL / "raw_event_of_install.sql").read_text(),
+            sql("raw_event_of_install"),
             {"app_id": story.install["app_id"], "message_id": message_id},
         )
         shown.append(Shown(case, story, event, rows, truth.get(message_id, {})))

@@ -23,7 +23,7 @@ from typing import Any
 
 import requests
 
-from benchmarks.harness import arguments, machine
+from benchmarks.harness import arguments, machine, publish
 from local_stack.addresses import OWNERS
 from unmogrowp.errors import TransientError
 from unmogrowp.warehouse.client import Warehouse
@@ -224,17 +224,14 @@ def main() -> int:
             all_sent.answered |= one.answered
             all_sent.seen |= one.seen
     found = figures(all_sent)
-    facts = machine(["dagster", "clickhouse-connect", "great-expectations"])
     is_fresh = not found["missing"] and found["p95_s"] < TARGET_P95_S
-    sys.stdout.write(f"\n{json.dumps(facts)}\n\n")
-    sys.stdout.write(
+    line = (
         f"freshness, request to attributed row: p50 {found['p50_s']} s, p95 {found['p95_s']} s,"
         f" max {found['max_s']} s of {found['installs']} installs, {found['missing']} missing"
-        f" (target p95 < {TARGET_P95_S:.0f} s)\n"
+        f" (target p95 < {TARGET_P95_S:.0f} s)"
     )
-    if given.json is not None:
-        given.json.parent.mkdir(parents=True, exist_ok=True)
-        given.json.write_text(json.dumps({"machine": facts, "freshness": found}, indent=1) + "\n")
+    facts = machine(["dagster", "clickhouse-connect", "great-expectations"])
+    publish([line], facts, given.json, freshness=found)
     return 0 if is_fresh else 1
 
 

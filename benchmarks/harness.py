@@ -16,6 +16,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+SQL = Path(__file__).parent / "sql"
+# What was measured, by name, as it is written to a file.
+Figures = dict[str, Any]
+
 
 @dataclass(slots=True)
 class Comparison:
@@ -68,6 +72,24 @@ def in_turns(
     return comparison
 
 
+def sql(name: str) -> str:
+    """Return a statement of the benchmarks."""
+    return (SQL / f"{name}.sql").read_text(encoding="utf-8")
+
+
+def forget_peak() -> None:
+    """Ask the kernel to measure the peak of resident memory from now on."""
+    Path("/proc/self/clear_refs").write_text("5")
+
+
+def peak_mib() -> int:
+    """Return the peak of resident memory since `forget_peak`."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) // 1024
+    return 0
+
+
 def machine(packages: Iterable[str] = ()) -> dict[str, Any]:
     """Return what the figures depend on: processor, cores, memory, versions."""
     model = platform.processor()
@@ -100,25 +122,34 @@ def report(
     comparisons: list[Comparison], machine_facts: dict[str, Any], json_file: Path | None
 ) -> None:
     """Print a line per comparison and write the figures where asked."""
+    figures = [
+        {
+            **asdict(one),
+            "ratio": one.ratio,
+            "subject_median": one.subject_median,
+            "floor_median": one.floor_median,
+        }
+        for one in comparisons
+    ]
+    publish(map(_line, comparisons), machine_facts, json_file, comparisons=figures)
+
+
+def publish(
+    lines: Iterable[str], machine_facts: dict[str, Any], json_file: Path | None, **figures: Any
+) -> None:
+    """Print where it was measured and the lines; write the figures, by name, where asked."""
     sys.stdout.write(f"\n{json.dumps(machine_facts)}\n\n")
-    for one in comparisons:
-        direction = "" if one.is_higher_better else " (lower is better)"
-        sys.stdout.write(
-            f"{one.name}: {one.subject} {one.subject_median:,.2f} {one.unit}, "
-            f"{one.floor} {one.floor_median:,.2f}, ratio {one.ratio:.2f}{direction}"
-            f"{'; ' + one.note if one.note else ''}\n"
-        )
+    for line in lines:
+        sys.stdout.write(f"{line}\n")
     if json_file is not None:
         json_file.parent.mkdir(parents=True, exist_ok=True)
-        figures = [
-            {
-                **asdict(one),
-                "ratio": one.ratio,
-                "subject_median": one.subject_median,
-                "floor_median": one.floor_median,
-            }
-            for one in comparisons
-        ]
-        json_file.write_text(
-            json.dumps({"machine": machine_facts, "comparisons": figures}, indent=1) + "\n"
-        )
+        json_file.write_text(json.dumps({"machine": machine_facts, **figures}, indent=1) + "\n")
+
+
+def _line(one: Comparison) -> str:
+    direction = "" if one.is_higher_better else " (lower is better)"
+    return (
+        f"{one.name}: {one.subject} {one.subject_median:,.2f} {one.unit}, "
+        f"{one.floor} {one.floor_median:,.2f}, ratio {one.ratio:.2f}{direction}"
+        f"{'; ' + one.note if one.note else ''}"
+    )

@@ -11,19 +11,26 @@ batch on a tenth of the history. Both are CPU seconds of this process, engine in
 import sys
 import tempfile
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from benchmarks.harness import Comparison, arguments, machine, report
+from benchmarks.harness import (
+    Comparison,
+    arguments,
+    forget_peak,
+    machine,
+    peak_mib,
+    report,
+    sql,
+)
 from unmogrowp.clock import SystemClock
 from unmogrowp.identity.build import COMPONENT_LIMIT, Stitcher
 from unmogrowp.identity.components import stitch
 from unmogrowp.warehouse.client import Warehouse
 from unmogrowp.warehouse.migrator import Migrator
 
-EVENTS = (Path(__file__).parent / "sql" / "identity_events.sql").read_text(encoding="utf-8")
+EVENTS = sql("identity_events")
 EDGES_PER_PHONE = 3
 TABLES = ("clean.events", "clean.identity_links", "clean.identities", "audit.identity_builds")
 
@@ -43,9 +50,9 @@ def main() -> int:
         )  # fmt: skip
         _history(warehouse, phones // 10)
         batch.floor_values = _batches(warehouse, phones // 10, phones // 1000, options.runs)
-        _forget_peak()
+        forget_peak()
         built = _history(warehouse, phones)
-        peak = _peak_mib()
+        peak = peak_mib()
         batch.subject_values = _batches(warehouse, phones, phones // 1000, options.runs)
         warehouse.close()
     whole = Comparison(
@@ -101,17 +108,6 @@ def _numbers_alone(phones: int) -> float:
     cpu = time.process_time()
     stitch(phones * 4, edges, COMPONENT_LIMIT)
     return time.process_time() - cpu
-
-
-def _forget_peak() -> None:
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-
-
-def _peak_mib() -> int:
-    for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) // 1024
-    return 0
 
 
 def _say(line: str) -> None:

@@ -13,7 +13,6 @@ memory when the clock starts. Processor seconds are those of the warehouse and o
 broker's count for nobody. On a busy machine they say more than events per second.
 """
 
-import os
 import sys
 import tempfile
 import time
@@ -25,6 +24,7 @@ from threading import Semaphore
 from typing import Any
 
 import msgspec
+import psutil
 
 from benchmarks.harness import Comparison, arguments, in_turns, machine, report
 from benchmarks.landing_traffic import make_bodies
@@ -86,7 +86,7 @@ class Bench:
         Migrator(self.warehouse).up()
         for name, definition in FLOORS.items():
             self.warehouse.execute(f"CREATE TABLE staging.floor_{name} {definition}")
-        self.pid = server_pid
+        self.server = psutil.Process(server_pid)
         self.cpu: dict[str, list[float]] = {"landing": [], "text": [], "typed": []}
         self.options = LandingOptions()
         self.reader = KafkaReader(self.connection)
@@ -169,9 +169,7 @@ class Bench:
         return f"(CPU s per M events: {seconds})"
 
     def _cpu_seconds(self) -> float:
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        ticks = int(fields[11]) + int(fields[12])
-        return ticks / os.sysconf("SC_CLK_TCK") + time.process_time()
+        return sum(self.server.cpu_times()[:2]) + time.process_time()
 
     def _ndjson(self, bodies: Bodies) -> Iterator[bytes]:
         """Yield the items as lines, in chunks of the size of a range."""

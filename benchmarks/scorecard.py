@@ -8,13 +8,11 @@ of the market. Nothing is measured but right and wrong; the same seeds give the 
 import argparse
 import asyncio
 import os
-import shutil
 import sys
 import tempfile
 import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -173,19 +171,13 @@ class House:
             build_credit_day(self.warehouse, INSTALLS, day, watermark, self.clock)
 
 
-@contextmanager
-def _folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="unmogrowp-scorecard-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def score_all(users: Mapping[str, int], seeds: list[int], days: int) -> list[Scorecard]:
     """Play, send, land, decide and score one market per seed and shape of so many people."""
     names = {(name, seed): f"{name}_{seed}" for name in users for seed in seeds}
-    with _folder() as folder:
+    with tempfile.TemporaryDirectory(
+        prefix="unmogrowp-scorecard-", ignore_cleanup_errors=True
+    ) as temporary:
+        folder = Path(temporary)
         house = House(list(names.values()), str(folder / "engine"))
         began = time.monotonic()
 
@@ -214,7 +206,7 @@ def _write_plots(cards: list[Scorecard], folder: Path) -> dict[str, list[str]]:
     folder.mkdir(parents=True, exist_ok=True)
     addresses: dict[str, list[str]] = {}
     for name, group in by_shape(cards).items():
-        attribution = pool([(*card.decisions, *card.evidence) for card in group])
+        attribution = pool([card.attribution for card in group])
         pictures = {
             "attribution": share_plot(attribution, "Attribution"),
             "rules": share_plot(pool([card.rules for card in group]), "Fraud rules"),

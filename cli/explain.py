@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.warehouse import connect
+from cli.clickhouse import connect
 from unmogrowp.attribution.evidence import (
     LARGEST_BYTES,
     EvidenceInvalid,

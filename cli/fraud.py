@@ -12,10 +12,10 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from cli.clickhouse import connect
 from cli.control import actor
 from cli.fraud_judge import EXAMPLE, judge
 from cli.promotions import deciding_versions
-from cli.warehouse import connect
 from unmogrowp.attribution.primary import ruleset_that_counts
 from unmogrowp.clock import SystemClock
 from unmogrowp.control.locks import pipeline_lock

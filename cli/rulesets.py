@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.orm import Session
 
+from cli.clickhouse import connect
 from cli.control import actor, control_session, require_postgres
-from cli.warehouse import connect
 from unmogrowp.attribution.openings import asks_for_openings
 from unmogrowp.attribution.touched_days import touch
 from unmogrowp.clock import SystemClock, utc

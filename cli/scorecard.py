@@ -9,14 +9,14 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli.clickhouse import connect
 from unmogrowp.errors import ConfigurationError
 from unmogrowp.scorecard.markdown import render_markdown
 from unmogrowp.scorecard.model import Score, Scorecard
-from unmogrowp.scorecard.report import percent, render_html, share_text
+from unmogrowp.scorecard.report import bounded, render_html, share_text
 from unmogrowp.scorecard.score import score_market
 from unmogrowp.settings import load_settings
 from unmogrowp.simulator.sent import SentSoFar
-from unmogrowp.warehouse.client import Warehouse
 
 EXAMPLES = """Examples:
 
@@ -55,19 +55,7 @@ def scorecard(
     The market has to be sent and synced before: `unmogrowp simulate --send`,
     `unmogrowp sync`. What does not exist yet is named as absent.
     """
-    settings = load_settings()
-    if not settings.clickhouse.url:
-        raise ConfigurationError(
-            "no warehouse is known: start the stack with `unmogrowp up`, or set "
-            "UNMOGROWP_CLICKHOUSE__URL"
-        )
-    warehouse = Warehouse.connect(
-        settings.clickhouse.url,
-        settings.clickhouse.analyst_user,
-        settings.clickhouse.analyst_password.get_secret_value(),
-        read_only=True,
-    )
-    with closing(warehouse):
+    with closing(connect(load_settings(), as_analyst=True)) as warehouse:
         cards = [
             score_market(warehouse, folder, app_id or _app_of(folder), ruleset) for folder in truth
         ]
@@ -99,10 +87,7 @@ def _app_of(folder: Path) -> str:
 
 def _show(console: Console, card: Scorecard) -> None:
     console.rule(f"{card.title}: {card.installs:,} installs, ruleset {card.ruleset_id}")
-    for title, scores in (
-        ("Attribution", (*card.decisions, *card.evidence)),
-        ("Fraud rules", card.rules),
-    ):
+    for title, scores in (("Attribution", card.attribution), ("Fraud rules", card.rules)):
         if scores:
             console.print(_table(title, scores))
     for credit in card.credit:
@@ -110,8 +95,7 @@ def _show(console: Console, card: Scorecard) -> None:
         table.add_column("model")
         table.add_column("installs in the wrong place", justify="right")
         for one in credit.misplaced:
-            interval = f"({one.lower * 100:.0f} to {one.upper * 100:.0f})"
-            table.add_row(one.model, f"{percent(one.share)} {interval}")
+            table.add_row(one.model, bounded(one.share, one.lower, one.upper))
         console.print(table)
     for text in card.absent:
         console.print(f"[yellow]absent[/yellow] {text}", soft_wrap=True, highlight=False)

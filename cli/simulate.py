@@ -138,7 +138,16 @@ def simulate(
     elif not as_json:
         show_manifest(Console(), written)
     if send:
-        _send(out, app_id, write_key, url, rate, connections, False, as_json)
+        send_folder(
+            out,
+            app_id=app_id,
+            write_key=write_key,
+            url=url,
+            rate=rate,
+            connections=connections,
+            again=False,
+            as_json=as_json,
+        )
 
 
 @simulate_commands.command("send", epilog=SEND_EXAMPLES)
@@ -160,19 +169,6 @@ def send_market(
     keep the time at which they happened. 429 and 503 are waited out for as long
     as the collector asks. Exit code 1 where something was refused.
     """
-    _send(folder, app_id, write_key, url, rate, connections, again, as_json)
-
-
-def _send(
-    folder: Path,
-    app_id: str,
-    write_key: str,
-    url: str,
-    rate: float,
-    connections: int,
-    again: bool,
-    as_json: bool,
-) -> None:
     send_folder(
         folder,
         app_id=app_id,

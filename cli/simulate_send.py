@@ -9,16 +9,11 @@ from typing import Any
 
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import TimeRemainingColumn
 from rich.table import Table
 
+from cli.progress import counted
+from local_stack.secret_files import write_private
 from unmogrowp.clock import SystemClock
 from unmogrowp.errors import ConfigurationError
 from unmogrowp.settings import Settings, load_settings
@@ -59,16 +54,10 @@ def send_folder(
     console = Console(stderr=True, quiet=as_json)
     sender = Sender(url, app_id, write_key, SystemClock(), rate=rate, connections=connections)
     started = time.monotonic()
-    with Progress(
-        TextColumn("sending requests"),
-        BarColumn(bar_width=30),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-    ) as progress:
-        task = progress.add_task("send", total=total, completed=begin)
+    progress = counted(console)
+    progress.columns = (*progress.columns, TimeRemainingColumn())
+    with progress:
+        task = progress.add_task("sending requests", total=total, completed=begin)
         done = begin
 
         def finished(count: int) -> None:
@@ -114,8 +103,7 @@ def app_of_market(settings: Settings, manifest: dict[str, Any]) -> tuple[str, st
         answer = json.loads(created.stdout)
         known[name] = {"app_id": answer["app_id"], "write_key": answer["write_key"]}
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.touch(mode=0o600)
-        file.write_text(json.dumps(known))
+        write_private(file, json.dumps(known))
         time.sleep(KEY_SECONDS)
     return str(known[name]["app_id"]), str(known[name]["write_key"])
 

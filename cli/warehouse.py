@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli.clickhouse import connect
 from unmogrowp.clock import SystemClock
 from unmogrowp.contracts.topics import Topic
 from unmogrowp.control.locks import pipeline_lock
@@ -18,7 +19,6 @@ from unmogrowp.landing.lag import lag
 from unmogrowp.settings import Settings, load_settings
 from unmogrowp.stream.kafka_connection import KafkaConnection
 from unmogrowp.stream.kafka_reader import KafkaReader
-from unmogrowp.warehouse.client import Warehouse
 from unmogrowp.warehouse.migrator import Migrator
 
 _HAS_FORMAT = re.compile(r"\bFORMAT\s+[A-Za-z]+\s*;?\s*$", re.IGNORECASE)
@@ -32,30 +32,6 @@ def register(app: typer.Typer) -> None:
     app.command("migrate")(migrate)
     app.command("sql")(sql)
     app.add_typer(landing_app, name="landing", no_args_is_help=True)
-
-
-def connect(settings: Settings, *, as_analyst: bool = False) -> Warehouse:
-    """Connect to the warehouse of the settings.
-
-    Raises:
-        ConfigurationError: No warehouse is known: nothing was started and no URL is set.
-    """
-    clickhouse = settings.clickhouse
-    if not clickhouse.url:
-        raise ConfigurationError(
-            "no warehouse is known: start the stack with `unmogrowp up`, or set"
-            " UNMOGROWP_CLICKHOUSE__URL"
-        )
-    if as_analyst:
-        return Warehouse.connect(
-            clickhouse.url,
-            clickhouse.analyst_user,
-            clickhouse.analyst_password.get_secret_value(),
-            read_only=True,
-        )
-    return Warehouse.connect(
-        clickhouse.url, clickhouse.user, clickhouse.password.get_secret_value()
-    )
 
 
 def migrate(

@@ -11,9 +11,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli.clickhouse import connect
 from cli.progress import counted
 from cli.promotions import read_promotions, ruleset_of
-from cli.warehouse import connect
 from unmogrowp.attribution.content import content_of
 from unmogrowp.attribution.whatif import UNCHANGED, Move, WhatIf, days_between, try_ruleset
 from unmogrowp.attribution.whatif_plot import plot_whatif

@@ -60,7 +60,7 @@ def score_rules(
         truth: What is true.
         rules: Codes and modes of the rules that were on.
         candidates: install_id, touch_id, rules (those that fired, as `in_mode` names them).
-        decisions: message_id, install_id, media_source, site_id.
+        decisions: message_id, install_id.
         after: rule_in_mode, scope, install_id, media_source, site_id; None where there is no such
             table.
     """

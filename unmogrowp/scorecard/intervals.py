@@ -32,16 +32,15 @@ def wilson(hits: int, total: int) -> tuple[float, float]:
 
 
 def bootstrap(
-    statistic: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]],
-    count: int,
-    seed: int = 0,
+    statistic: Callable[[npt.NDArray[np.float64]], npt.NDArray[np.float64]], count: int
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Return the 2.5 % and 97.5 % quantiles of a statistic of `count` resampled rows.
 
     `statistic` takes a weight per row: how often the row was drawn, from a Poisson distribution of
-    mean 1 (the limit of drawing with replacement).
+    mean 1 (the limit of drawing with replacement). The draws are always the same ones, so that the
+    same rows give the same bounds.
     """
-    rng = np.random.Generator(np.random.PCG64(seed))
+    rng = np.random.Generator(np.random.PCG64(0))
     draws = np.array([statistic(rng.poisson(1.0, count).astype(np.float64)) for _ in range(DRAWS)])
     lower, upper = np.quantile(draws, [0.025, 0.975], axis=0)
     return np.asarray(lower), np.asarray(upper)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from unmogrowp.scorecard.model import CreditScore, Score, Scorecard
 from unmogrowp.scorecard.pooling import by_shape, pool
-from unmogrowp.scorecard.report import percent, share_text
+from unmogrowp.scorecard.report import bounded, percent, share_text
 
 _HEAD = """# Scorecard
 
@@ -56,7 +56,7 @@ def _shape(shape: str, cards: Sequence[Scorecard], plots: Sequence[str]) -> Iter
     for text in dict.fromkeys(text for card in cards for text in card.absent):
         yield f"Absent: {text}."
     yield ""
-    attribution = pool([(*card.decisions, *card.evidence) for card in cards])
+    attribution = pool([card.attribution for card in cards])
     yield _table(
         ["attribution", "precision", "recall", "the very touch"],
         (
@@ -110,8 +110,8 @@ def _misplaced(
         rows.append(
             [
                 one.model,
-                *(_bounded(c.between, c.between_lower, c.between_upper) for c in cells),
-                *(_bounded(c.share, c.lower, c.upper) for c in cells),
+                *(bounded(c.between, c.between_lower, c.between_upper) for c in cells),
+                *(bounded(c.share, c.lower, c.upper) for c in cells),
             ]
         )
     header = [
@@ -120,10 +120,6 @@ def _misplaced(
         *(f"in the wrong place, seed {card.seed}" for card in cards),
     ]
     return f"{first.explanation}\n\n{_table(header, rows)}"
-
-
-def _bounded(value: float, lower: float, upper: float) -> str:
-    return f"{percent(value)} ({lower * 100:.0f} to {upper * 100:.0f})"
 
 
 def _rule(one: Score) -> list[str]:

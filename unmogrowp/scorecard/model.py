@@ -125,6 +125,11 @@ class Scorecard:
         """Return the market's name."""
         return f"{self.shape}, seed {self.seed}"
 
+    @property
+    def attribution(self) -> tuple[Score, ...]:
+        """Return all that is said of decisions: by match type, then by evidence."""
+        return (*self.decisions, *self.evidence)
+
     def as_record(self) -> dict[str, Any]:
         """Return the scorecard for programs."""
 

@@ -27,9 +27,7 @@ def _environment() -> Environment:
         count=lambda value: f"{value:,}",
         percent=percent,
         share=share_text,
-        attribution_plot=lambda card: _svg(
-            share_plot((*card.decisions, *card.evidence), "Attribution")
-        ),
+        attribution_plot=lambda card: _svg(share_plot(card.attribution, "Attribution")),
         rules_plot=lambda card: _svg(share_plot(card.rules, "Fraud rules")),
         credit_plot=lambda credit: _svg(bias_plot(credit, plotted_models(credit))),
     )
@@ -46,14 +44,18 @@ def percent(value: float) -> str:
     return f"{value * 100:.1f} %"
 
 
+def bounded(value: float, lower: float, upper: float) -> str:
+    """Return a share with its interval."""
+    return f"{percent(value)} ({lower * 100:.0f} to {upper * 100:.0f})"
+
+
 def share_text(share: Share | None) -> str:
     """Return a share with its interval and what it is a share of; '' where none is asked for."""
     if share is None:
         return ""
     if share.value is None:
         return "none seen"
-    lower, upper = share.interval
-    return f"{percent(share.value)} ({lower * 100:.0f} to {upper * 100:.0f}) of {share.total:,}"
+    return f"{bounded(share.value, *share.interval)} of {share.total:,}"
 
 
 def plotted_models(credit: CreditScore) -> list[str]:

@@ -46,11 +46,6 @@ class Truth:
     touches: pl.DataFrame
     journeys: pl.DataFrame
 
-    @property
-    def market_seed(self) -> int:
-        """Return the seed of the market."""
-        return int(self.manifest["seed"])
-
 
 def read_truth(folder: Path, app_id: str) -> Truth:
     """Read the truth of a folder for the app its traffic was sent to.

@@ -16,7 +16,7 @@ from math import factorial
 import numpy as np
 import numpy.typing as npt
 
-from unmogrowp.simulator.columns import at_places
+from unmogrowp.simulator.columns import at_places, scattered
 from unmogrowp.simulator.exposures import Exposures, Span, first_open
 from unmogrowp.simulator.market import Market
 from unmogrowp.simulator.population import DAY_MS
@@ -118,8 +118,7 @@ class World:
         is_first = np.ones(len(fired), dtype=bool)
         is_first[1:] = one.person[fired][1:] != one.person[fired][:-1]
         fired = fired[is_first]
-        cause = np.full(len(organic.opened_at), -1, dtype=np.int64)
-        cause[one.person[fired]] = fired
+        cause = scattered(len(organic.opened_at), one.person[fired], fired, -1)
         opened, begin = organic.opened_at.copy(), organic.begin_at.copy()
         is_ad = (cause >= 0) & (at_places(one.opened_at, cause, NEVER) <= opened)
         opened[is_ad] = one.opened_at[cause[is_ad]]

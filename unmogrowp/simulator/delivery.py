@@ -17,7 +17,8 @@ LATEST_COPY_DAYS = 6
 
 
 def session_requests(market: Market, sessions: pl.DataFrame, dice: Dice) -> pl.DataFrame:
-    """Return requests of phones: session, device, sent_at (phone's clock), arrives_at.
+    """Return requests of phones: session, device, clock_offset_ms, is_copy, sent_at (by the phone's
+    clock), arrives_at.
 
     Args:
         market: Its `delivery` is used.
@@ -31,29 +32,18 @@ def session_requests(market: Market, sessions: pl.DataFrame, dice: Dice) -> pl.D
     waits = (rng.exponential(delivery.late_hours, count) * HOUR_MS).astype(np.int64)
     is_late = rng.random(count) < delivery.late_share
     sent = sessions["last_at"].to_numpy() + flush + np.where(is_late, waits, 0)
-    frame = pl.DataFrame(
-        {
-            "session": sessions["session"],
-            "device": sessions["device"],
-            "true_sent_at": sent,
-            "is_copy": np.zeros(count, dtype=bool),
-        }
-    )
-    frame = pl.concat([frame, _copies(rng, frame, delivery.duplicate_share, "true_sent_at")])
-    offset = frame.join(
-        sessions.select("session", "clock_offset_ms"),
-        on="session",
-        how="left",
-        maintain_order="left",
-    )["clock_offset_ms"]
-    return frame.select(
+    frame = sessions.select(
         "session",
         "device",
-        "is_copy",
-        sent_at=pl.col("true_sent_at") + offset,
-        clock_offset_ms=offset,
-        arrives_at=pl.col("true_sent_at") + pl.Series(_latency(rng, frame.height)),
+        "clock_offset_ms",
+        true_sent_at=pl.Series(sent),
+        is_copy=pl.lit(False),
     )
+    frame = pl.concat([frame, _copies(rng, frame, delivery.duplicate_share, "true_sent_at")])
+    return frame.with_columns(
+        sent_at=pl.col("true_sent_at") + pl.col("clock_offset_ms"),
+        arrives_at=pl.col("true_sent_at") + pl.Series(_latency(rng, frame.height)),
+    ).drop("true_sent_at")
 
 
 def touch_requests(

@@ -134,17 +134,17 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 
 
 def _truth_frames(played: Played, answers: list[Postback]) -> dict[str, pl.DataFrame]:
-    touches = truth.touch_truth(played)
-    message = truth.install_messages(played)
+    messages, sessions = truth.install_messages(played), truth.delivered_sessions(played)
+    touches = truth.touch_truth(played, messages)
     return {
         "touches": touches,
-        "installs": truth.install_truth(played, touches),
-        "journeys": truth.journey_truth(played),
-        "reengagements": truth.return_truth(played, touches),
+        "installs": truth.install_truth(played, touches, messages, sessions),
+        "journeys": truth.journey_truth(played, messages),
+        "reengagements": truth.return_truth(played, touches, messages, sessions),
         "postbacks": pl.DataFrame(
             {
                 "transaction_id": [one.body["transaction-id"] for one in answers],
-                "install_message_id": message.gather([one.install for one in answers]),
+                "install_message_id": messages.gather([one.install for one in answers]),
                 "did_win": [one.body["did-win"] for one in answers],
                 "arrives_at": [one.at for one in answers],
             },

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from unmogrowp.simulator.causes import Causes, World, draw_organic
+from unmogrowp.simulator.causes import NEVER, Causes, World, draw_organic
+from unmogrowp.simulator.columns import scattered
 from unmogrowp.simulator.delivery import session_requests, touch_requests
 from unmogrowp.simulator.exposures import Exposures, Span, draw_exposures
 from unmogrowp.simulator.fraud import Scene, cheat
@@ -20,7 +21,7 @@ from unmogrowp.simulator.population import person_rates, populate
 from unmogrowp.simulator.randomness import Dice, hex_ids, uuids
 from unmogrowp.simulator.returning import Returns, draw_returns, return_events
 from unmogrowp.simulator.store import install_events
-from unmogrowp.simulator.touches import download_begun, honest_touches, with_click_ids
+from unmogrowp.simulator.touches import honest_touches, with_click_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +66,11 @@ def play(market: Market, *, users: int, days: int, start_ms: int, seed: int) -> 
     )
     causes = World(market, span, exposures, draw_organic(market, span, users, dice)).causes()
 
-    begun = download_begun(users, causes.person, causes.begin_at)
+    begun = scattered(users, causes.person, causes.begin_at, NEVER)
     touches = honest_touches(market, exposures, begun, people["shows_id"].to_numpy(), dice)
-    touch_of_exposure = np.full(len(exposures), -1, dtype=np.int64)
-    touch_of_exposure[touches["exposure"].to_numpy()] = np.arange(touches.height)
+    touch_of_exposure = scattered(
+        len(exposures), touches["exposure"].to_numpy(), np.arange(touches.height), -1
+    )
     installs = first_installs(market, exposures, causes, touch_of_exposure, is_ios, dice)
     installs, devices = further_installs(market, span, devices, installs, dice)
     scene = Scene(market, span, users, devices, installs, touches, dice)

@@ -21,7 +21,7 @@ import numpy as np
 import polars as pl
 
 from unmogrowp.simulator.causes import NEVER, Causes
-from unmogrowp.simulator.columns import at_places
+from unmogrowp.simulator.columns import at_places, rows, scattered
 from unmogrowp.simulator.exposures import HOUR_MS, Exposures, Span, first_open
 from unmogrowp.simulator.market import Market
 from unmogrowp.simulator.population import DAY_MS
@@ -61,14 +61,7 @@ def install_rows(device: Ints, opened_at: Ints, **columns: Any) -> pl.DataFrame:
         "device": device,
         "opened_at": opened_at,
     }
-    return pl.DataFrame(
-        {
-            name: pl.Series(name, value, dtype=kind)
-            if isinstance(value := values[name], np.ndarray | pl.Series | list)
-            else pl.Series(name, [value] * len(device), dtype=kind)
-            for name, kind in SCHEMA.items()
-        }
-    )
+    return rows(SCHEMA, len(device), values)
 
 
 def first_installs(
@@ -140,7 +133,7 @@ def further_installs(
     is_again = (rng.random(real.height) < behaviour.reinstall_share) & (again_at < span.end_ms)
     again = np.flatnonzero(is_again)
     removed = began[again] - (rng.random(len(again)) * DAY_MS * 0.9).astype(np.int64)
-    real = real.with_columns(removed_at=pl.Series(_scattered(real.height, again, removed)))
+    real = real.with_columns(removed_at=pl.Series(scattered(real.height, again, removed, NEVER)))
     old = devices[real["device"].gather(again)]
     is_reset = (old["platform"] == "ios").to_numpy() & (
         rng.random(len(again)) < behaviour.idfv_reset_share
@@ -157,9 +150,3 @@ def further_installs(
         begin_at=began[again],
     )
     return pl.concat([real, reinstalls]), pl.concat([devices, fresh])
-
-
-def _scattered(count: int, places: Ints, values: Ints) -> Ints:
-    full = np.full(count, NEVER, dtype=np.int64)
-    full[places] = values
-    return full

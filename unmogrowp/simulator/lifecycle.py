@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from unmogrowp.simulator.causes import NEVER
-from unmogrowp.simulator.columns import formatted
+from unmogrowp.simulator.columns import formatted, rows
 from unmogrowp.simulator.exposures import HOUR_MS, HOUR_WEIGHTS, Span
 from unmogrowp.simulator.market import Fraud, Market
 from unmogrowp.simulator.population import DAY_MS
@@ -35,19 +35,11 @@ EVENT_SCHEMA: dict[str, Any] = {
 
 def event_rows(install: Ints, session: Ints, at: Ints, name: str, **columns: Any) -> pl.DataFrame:
     """Return events of one name; the device follows from the install (`generate`)."""
-    count = len(install)
     values: dict[str, Any] = {
         "type": "track", "properties": "{}", "user_id": "", "device": -1, **columns,
         "install": install, "session": session, "at": at, "name": name,
     }  # fmt: skip
-    return pl.DataFrame(
-        {
-            key: pl.Series(key, value, dtype=kind)
-            if isinstance(value := values[key], np.ndarray | pl.Series)
-            else pl.Series(key, [value], dtype=kind).new_from_index(0, count)
-            for key, kind in EVENT_SCHEMA.items()
-        }
-    )
+    return rows(EVENT_SCHEMA, len(install), values)
 
 
 def draw_sessions(

@@ -1,16 +1,17 @@
 """People who stopped using the app and are brought back by a retargeting click."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 
 from unmogrowp.simulator.columns import formatted
-from unmogrowp.simulator.exposures import Span
+from unmogrowp.simulator.exposures import HOUR_MS, Span, site_numbers
 from unmogrowp.simulator.lifecycle import event_rows, lapsed, orders
 from unmogrowp.simulator.market import Market
 from unmogrowp.simulator.population import DAY_MS
-from unmogrowp.simulator.randomness import Dice, Ints
+from unmogrowp.simulator.randomness import Dice, Floats, Ints
 from unmogrowp.simulator.touches import touch_rows
 
 QUIET_DAYS = 8.0
@@ -43,36 +44,52 @@ def draw_returns(
     install, last = lapsed(span, installs, sessions, QUIET_DAYS)
     shows = devices["shows_id"].gather(installs["device"].gather(install)).to_numpy()
     install, last = install[shows], last[shows]
-    chosen = rng.random(len(install))
+    draw = rng.random(len(install))
     click = last + ((QUIET_DAYS + rng.random(len(install)) * SPREAD_DAYS) * DAY_MS).astype(np.int64)
     opened = click + rng.integers(3_000, 15_000, len(install))
-    rows, back = [touch_rows(install[:0], click[:0], network=0, site=0, campaign=0)], []
+    # Nobody reaches those who would come back after the market, or as it ends.
+    draw = np.where(opened < span.end_ms - HOUR_MS, draw, np.inf)
+    nobody = np.zeros(0, dtype=np.int64)
+    back, rows = [nobody], [touch_rows(nobody, nobody, network=0, site=0, campaign=0)]
+    shares = [one.retargeting_share for one in market.networks]
+    for of, clicks in _retargeted(market, installs, install, click, draw, shares):
+        back.append(of)
+        rows.append(clicks.with_columns(install=pl.Series(install[of])))
+    rows += _reminders(market, installs, devices, dice)
+    of = np.concatenate(back)
+    return pl.concat(rows), Returns(install[of], first_touch + np.arange(len(of)), opened[of])
+
+
+def _retargeted(
+    market: Market,
+    installs: pl.DataFrame,
+    install: Ints,
+    click: Ints,
+    draw: Floats,
+    shares: Sequence[float],
+) -> Iterator[tuple[Ints, pl.DataFrame]]:
+    """Give, per network that retargets, the places of the installs it reaches and its clicks.
+
+    `click` and `draw` belong to `install`; each network reaches its share of the draws in [0, 1),
+    and nobody is reached by two.
+    """
     reached = 0.0
-    for number, network in enumerate(market.networks):
+    for number, (network, sites, share) in enumerate(
+        zip(market.networks, site_numbers(market), shares, strict=True)
+    ):
         if not network.retargeting_campaign or not network.reports_touches:
             continue
-        of = np.flatnonzero(
-            (chosen >= reached)
-            & (chosen < reached + network.retargeting_share)
-            & (opened < span.end_ms - 3_600_000)
+        of = np.flatnonzero((draw >= reached) & (draw < reached + share))
+        reached += share
+        clicks = touch_rows(
+            installs["device"].gather(install[of]).to_numpy(),
+            click[of],
+            network=number,
+            site=sites[0],
+            campaign=-1,
+            is_retargeting=True,
         )
-        reached += network.retargeting_share
-        site = sum(len(one.publishers) for one in market.networks[:number])
-        rows.append(
-            touch_rows(
-                installs["device"].gather(install[of]).to_numpy(),
-                click[of],
-                network=number,
-                site=site,
-                campaign=-1,
-                is_retargeting=True,
-                install=install[of],
-            )
-        )
-        back.append(of)
-    rows += _reminders(market, installs, devices, dice)
-    of = np.concatenate(back) if back else np.zeros(0, dtype=np.int64)
-    return pl.concat(rows), Returns(install[of], first_touch + np.arange(len(of)), opened[of])
+        yield of, clicks
 
 
 def _reminders(
@@ -87,23 +104,9 @@ def _reminders(
     again = np.flatnonzero((installs["kind"] == "reinstall").to_numpy() & shows)
     begun = installs["begin_at"].gather(again).to_numpy()
     click = begun - (60_000 + rng.random(len(again)) * REMINDED_DAYS * DAY_MS).astype(np.int64)
-    chosen, reached, rows = rng.random(len(again)), 0.0, []
-    for number, network in enumerate(market.networks):
-        if not network.retargeting_campaign or not network.reports_touches:
-            continue
-        of = np.flatnonzero((chosen >= reached) & (chosen < reached + network.reminder_share))
-        reached += network.reminder_share
-        rows.append(
-            touch_rows(
-                installs["device"].gather(again[of]).to_numpy(),
-                click[of],
-                network=number,
-                site=sum(len(one.publishers) for one in market.networks[:number]),
-                campaign=-1,
-                is_retargeting=True,
-            )
-        )
-    return rows
+    draw = rng.random(len(again))
+    shares = [one.reminder_share for one in market.networks]
+    return [clicks for _, clicks in _retargeted(market, installs, again, click, draw, shares)]
 
 
 def return_events(

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from unmogrowp.simulator.causes import NEVER
+from unmogrowp.simulator.columns import rows
 from unmogrowp.simulator.exposures import Exposures
 from unmogrowp.simulator.market import Market
 from unmogrowp.simulator.randomness import Bools, Dice, Ints, hex_ids
@@ -52,14 +52,7 @@ def touch_rows(device: Ints, at: Ints, **columns: Any) -> pl.DataFrame:
         "device": device,
         "at": at,
     }
-    return pl.DataFrame(
-        {
-            name: pl.Series(name, value, dtype=kind)
-            if isinstance(value := values[name], np.ndarray | pl.Series)
-            else pl.Series(name, [value], dtype=kind).new_from_index(0, len(device))
-            for name, kind in SCHEMA.items()
-        }
-    )
+    return rows(SCHEMA, len(device), values)
 
 
 def honest_touches(
@@ -88,13 +81,6 @@ def honest_touches(
         exposure=kept,
         shows_device=shows[kept],
     )
-
-
-def download_begun(users: int, person: Ints, begin_at: Ints) -> Ints:
-    """Return per person when the download began, NEVER where it did not."""
-    begun = np.full(users, NEVER, dtype=np.int64)
-    begun[person] = begin_at
-    return begun
 
 
 def with_click_ids(market: Market, touches: pl.DataFrame, dice: Dice) -> pl.DataFrame:

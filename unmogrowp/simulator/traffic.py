@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import polars as pl
 
+from unmogrowp.simulator.delivery import within
 from unmogrowp.simulator.generate import Played
 from unmogrowp.simulator.wire import batch_lines, device_contexts, event_items
 from unmogrowp.simulator.wire_touches import touch_fields, touch_lines
@@ -18,8 +19,8 @@ def arrival_order(played: Played) -> pl.DataFrame:
         frame.select("arrives_at", is_phone=pl.lit(is_phone), row=pl.int_range(pl.len()))
         for is_phone, frame in ((True, played.requests), (False, played.touch_requests))
     ]
-    everything = pl.concat(both).filter(pl.col("arrives_at") < played.span.end_ms)
-    return everything.sort("arrives_at", "is_phone", "row").drop("arrives_at")
+    in_time = within(played.span, pl.concat(both))
+    return in_time.sort("arrives_at", "is_phone", "row").drop("arrives_at")
 
 
 def traffic_lines(played: Played) -> Iterator[pl.Series]:
@@ -68,12 +69,11 @@ def _networks(played: Played, chunk: pl.DataFrame) -> pl.DataFrame:
 
 def traffic_counts(played: Played) -> dict[str, int]:
     """Return how much was sent in time and how much was still under way at the end."""
-    end = played.span.end_ms
     phones, networks = played.requests, played.touch_requests
     sizes = np.bincount(played.touch_places["request"].to_numpy(), minlength=1)
-    in_time = networks.filter(pl.col("arrives_at") < end)
+    in_time = within(played.span, networks)
     events = played.events.group_by("session").len()
-    sent = phones.filter(pl.col("arrives_at") < end).join(events, on="session", how="left")
+    sent = within(played.span, phones).join(events, on="session", how="left")
     return {
         "requests": in_time.height + sent.height,
         "events_sent": int(sent["len"].sum()),

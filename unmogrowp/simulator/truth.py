@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 
 from unmogrowp.contracts.touches import FIELDS
-from unmogrowp.simulator.columns import at_places, text_at
+from unmogrowp.simulator.columns import at_places, scattered, text_at
+from unmogrowp.simulator.delivery import within
 from unmogrowp.simulator.generate import Played
 from unmogrowp.simulator.wire_touches import touch_fields
 
@@ -20,25 +21,22 @@ ORGANIC = "(organic)"
 
 def delivered_sessions(played: Played) -> pl.Series:
     """Return the sessions of which a request arrives in time."""
-    in_time = played.requests.filter(pl.col("arrives_at") < played.span.end_ms)
-    return in_time["session"].unique(maintain_order=True)
+    return within(played.span, played.requests)["session"].unique(maintain_order=True)
 
 
 def delivered_touches(played: Played) -> pl.Series:
     """Return the touches of which a request arrives in time."""
-    in_time = played.touch_requests.filter(pl.col("arrives_at") < played.span.end_ms)
+    in_time = within(played.span, played.touch_requests)
     arrived = played.touch_places["request"].is_in(in_time["request"].unique().to_list())
     return played.touch_places.filter(arrived)["touch"]
 
 
 def _flags(count: int, places: pl.Series) -> pl.Series:
-    flags = np.zeros(count, dtype=bool)
-    flags[places.filter(places < count).to_numpy()] = True
-    return pl.Series(flags)
+    return pl.Series(np.isin(np.arange(count), places.to_numpy()))
 
 
-def touch_truth(played: Played) -> pl.DataFrame:
-    """Return one row per touch.
+def touch_truth(played: Played, messages: pl.Series) -> pl.DataFrame:
+    """Return one row per touch; `messages` are those of `install_messages`.
 
     Columns: id_text, touch_type, media_source, campaign, site_id, click_id ('' where it is no
     usable one), touch_at (epoch ms), device_id, fraud ('' for honest), is_retargeting,
@@ -67,15 +65,13 @@ def touch_truth(played: Played) -> pl.DataFrame:
         separator=SEPARATOR,
     )
     exposure = touches["exposure"].to_numpy()
-    caused = np.full(len(played.exposures), -1, dtype=np.int64)
     installs = played.installs
     causing = installs["cause_exposure"].to_numpy()
     real = np.flatnonzero((causing >= 0) & (installs["kind"] == "install").to_numpy())
-    caused[causing[real]] = real
+    caused = scattered(len(played.exposures), causing[real], real, -1)
     install = np.where(
         exposure >= 0, at_places(caused, exposure, -1), touches["install"].to_numpy()
     )
-    message = install_messages(played)
     return pl.select(
         id_text=pl.when(usable != "").then(by_click_id).otherwise(by_fields),
         touch_type=known["touch_type"],
@@ -87,7 +83,7 @@ def touch_truth(played: Played) -> pl.DataFrame:
         device_id=played.devices["device_id"].gather(touches["device"]).str.to_lowercase(),
         fraud=touches["fraud"],
         is_retargeting=touches["is_retargeting"],
-        install_message_id=text_at(message, install),
+        install_message_id=text_at(messages, install),
         is_delivered=_flags(touches.height, delivered_touches(played)),
     )
 
@@ -98,8 +94,16 @@ def install_messages(played: Played) -> pl.Series:
     return events.sort("install")["message_id"]
 
 
-def install_truth(played: Played, touches: pl.DataFrame) -> pl.DataFrame:
-    """Return one row per install event; `touches` is the touch truth.
+def install_truth(
+    played: Played, touches: pl.DataFrame, messages: pl.Series, sessions: pl.Series
+) -> pl.DataFrame:
+    """Return one row per install event.
+
+    Args:
+        played: The market.
+        touches: The touch truth.
+        messages: Those of `install_messages`.
+        sessions: Those of `delivered_sessions`.
 
     Columns: message_id, person_id, device_id, platform, country, kind (install, reinstall,
     device_farm, sdk_spoofing), installed_at (epoch ms, true), cause (organic, touch, or a fraud),
@@ -111,10 +115,9 @@ def install_truth(played: Played, touches: pl.DataFrame) -> pl.DataFrame:
     installs, market = played.installs, played.market
     device = played.devices[installs["device"]]
     network = installs["cause_network"].to_numpy()
-    touch = np.full(len(played.exposures), -1, dtype=np.int64)
     of_exposure = played.touches["exposure"].to_numpy()
     honest = np.flatnonzero(of_exposure >= 0)
-    touch[of_exposure[honest]] = honest
+    touch = scattered(len(played.exposures), of_exposure[honest], honest, -1)
     exposure = installs["cause_exposure"].to_numpy()
     cause = at_places(touch, exposure, -1)
     carried = installs["carried_touch"].to_numpy()
@@ -151,7 +154,7 @@ def install_truth(played: Played, touches: pl.DataFrame) -> pl.DataFrame:
     ]
     person = installs["person"]
     return pl.select(
-        message_id=install_messages(played),
+        message_id=messages,
         person_id=pl.when(person >= 0)
         .then(pl.lit("p") + person.cast(pl.String))
         .otherwise(pl.lit("")),
@@ -169,11 +172,11 @@ def install_truth(played: Played, touches: pl.DataFrame) -> pl.DataFrame:
         ),
         evidence=pl.Series(evidence.tolist(), dtype=pl.String),
         carried_fraud=text_at(touches["fraud"], np.where(store_speaks, carried, -1)),
-        is_delivered=_flags(installs.height, delivered_sessions(played)),
+        is_delivered=_flags(installs.height, sessions),
     )
 
 
-def journey_truth(played: Played) -> pl.DataFrame:
+def journey_truth(played: Played, messages: pl.Series) -> pl.DataFrame:
     """Return what each channel contributed to each first install of a person.
 
     Columns: message_id, media_source (a channel, or `(organic)` for what would have come anyway),
@@ -181,7 +184,7 @@ def journey_truth(played: Played) -> pl.DataFrame:
     Rows with nothing to say are left out.
     """
     causes = played.causes
-    message = install_messages(played).head(len(causes.person))
+    message = messages.head(len(causes.person))
     frames = [
         pl.DataFrame(
             {
@@ -211,9 +214,11 @@ def journey_truth(played: Played) -> pl.DataFrame:
     return everything.sort("message_id", "media_source")
 
 
-def return_truth(played: Played, touches: pl.DataFrame) -> pl.DataFrame:
+def return_truth(
+    played: Played, touches: pl.DataFrame, messages: pl.Series, sessions: pl.Series
+) -> pl.DataFrame:
     """Return one row per re-engagement: message_id of its *Deep Link Opened*, install_message_id,
-    id_text of the touch, media_source, opened_at, is_delivered.
+    id_text of the touch, media_source, opened_at, is_delivered. Arguments as of `install_truth`.
     """
     back = played.returns
     events = played.events.filter(pl.col("name") == "Deep Link Opened").select(
@@ -227,13 +232,13 @@ def return_truth(played: Played, touches: pl.DataFrame) -> pl.DataFrame:
             "opened_at": back.opened_at,
         }
     ).join(events, on="install", how="left", maintain_order="left")
-    arrived = frame["session"].is_in(delivered_sessions(played).to_list())
+    arrived = frame["session"].is_in(sessions.to_list())
     return frame.select(
         "message_id",
         "id_text",
         "media_source",
         "opened_at",
-        install_message_id=install_messages(played).gather(frame["install"]),
+        install_message_id=messages.gather(frame["install"]),
         is_delivered=arrived,
     )
 

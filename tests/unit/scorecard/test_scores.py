@@ -83,7 +83,6 @@ def decided():
                 "message_id": one[0],
                 "install_id": f"i{one[0]}",
                 "media_source": one[4],
-                "site_id": "",
                 "is_organic": one[4] == "organic",
                 "match_type": "" if one[4] == "organic" else one[5],
                 "touch_id": one[6],

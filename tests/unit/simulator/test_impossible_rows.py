@@ -27,7 +27,14 @@ from unmogrowp.simulator.market import (
     Publisher,
 )
 from unmogrowp.simulator.traffic import traffic_lines
-from unmogrowp.simulator.truth import install_truth, journey_truth, return_truth, touch_truth
+from unmogrowp.simulator.truth import (
+    delivered_sessions,
+    install_messages,
+    install_truth,
+    journey_truth,
+    return_truth,
+    touch_truth,
+)
 
 SHARES = st.sampled_from([0.0, 0.03, 0.5, 1.0])
 
@@ -182,7 +189,7 @@ def assert_wire_is_clean(market: Played, app_id: str = "app") -> None:
                         index=index,
                     )
                 )
-    truth = touch_truth(market).filter(pl.col("is_delivered"))
+    truth = touch_truth(market, install_messages(market)).filter(pl.col("is_delivered"))
     assert ids == {
         sha256(text.replace("{app_id}", app_id).encode()).hexdigest()[:32]
         for text in truth["id_text"]
@@ -195,16 +202,17 @@ def test_no_market_has_impossible_rows(market, seed, days, users):
     one = play(market, users=users, days=days, start_ms=START, seed=seed)
     assert_nothing_impossible(one)
     assert_wire_is_clean(one)
-    touches = touch_truth(one)
-    installs = install_truth(one, touches)
+    messages, sessions = install_messages(one), delivered_sessions(one)
+    touches = touch_truth(one, messages)
+    installs = install_truth(one, touches, messages, sessions)
     assert installs.height == one.installs.height
     assert installs.filter(pl.col("cause") == "organic")["media_source"].unique().to_list() in (
         [""],
         [],
     )
-    total = journey_truth(one)["contribution"].sum()
+    total = journey_truth(one, messages)["contribution"].sum()
     assert total == pytest.approx(len(one.causes.person))
-    assert return_truth(one, touches).height == len(one.returns.install)
+    assert return_truth(one, touches, messages, sessions).height == len(one.returns.install)
 
 
 @pytest.mark.parametrize("shape_name", ["mature_app", "fraud_heavy_launch"])

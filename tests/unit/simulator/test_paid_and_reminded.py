@@ -5,7 +5,12 @@ import polars as pl
 from unmogrowp.simulator.generate import Played, play
 from unmogrowp.simulator.market import Market
 from unmogrowp.simulator.shapes import MATURE_APP
-from unmogrowp.simulator.truth import install_truth, touch_truth
+from unmogrowp.simulator.truth import (
+    delivered_sessions,
+    install_messages,
+    install_truth,
+    touch_truth,
+)
 from unmogrowp.simulator.wire_touches import touch_fields
 
 START = 1_772_323_200_000
@@ -24,6 +29,12 @@ def played(**changes: float) -> Played:
     return play(market(**changes), users=1_500, days=20, start_ms=START, seed=4)
 
 
+def truth_of(month: Played) -> tuple[pl.DataFrame, pl.DataFrame]:
+    messages = install_messages(month)
+    touches = touch_truth(month, messages)
+    return touches, install_truth(month, touches, messages, delivered_sessions(month))
+
+
 def test_a_network_that_is_paid_per_install_charges_nothing_for_clicks_and_views() -> None:
     month = played(cost_per_install=1.5)
     numbers = pl.Series(range(month.touches.height))
@@ -36,9 +47,9 @@ def test_a_network_that_is_paid_per_install_charges_nothing_for_clicks_and_views
 
 def test_who_is_about_to_come_back_is_shown_a_retargeting_click_that_caused_nothing() -> None:
     month, without = played(reminder_share=0.6), played(reminder_share=0.0)
-    touches, before = touch_truth(month), touch_truth(without)
+    (touches, installs), (before, installs_before) = truth_of(month), truth_of(without)
     reminders = touches.tail(touches.height - before.height)
-    again = install_truth(month, touches).filter(pl.col("kind") == "reinstall")
+    again = installs.filter(pl.col("kind") == "reinstall")
     assert reminders["is_retargeting"].all()
     assert (reminders["touch_type"] == "click").all()
     assert (reminders["install_message_id"] == "").all()
@@ -52,4 +63,4 @@ def test_who_is_about_to_come_back_is_shown_a_retargeting_click_that_caused_noth
     assert closest["age"].max() < 2 * DAY
     assert 0.3 * again.height < reminders.height < 0.6 * again.height
     assert again["cause"].unique().to_list() == ["organic"]
-    assert install_truth(without, before).equals(install_truth(month, touches))
+    assert installs_before.equals(installs)
