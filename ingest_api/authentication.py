@@ -52,18 +52,15 @@ class Authenticator:
             write_key = key_in_authorization(authorization)
             if not write_key:
                 return
-            self.by_key(request, write_key)
-            if request.sender is None or request.key is None:
-                return
-            known = (request.sender, request.key)
+            known = self.by_key(request, write_key)
             if len(authorization) <= _LONGEST_KEPT:
                 if len(self._by_header) >= _MOST_KEPT:
                     self._by_header.clear()
                 self._by_header[authorization] = known
         request.sender, request.key = known
 
-    def by_key(self, request: Request, write_key: str) -> None:
-        """Set the sender a key belongs to.
+    def by_key(self, request: Request, write_key: str) -> tuple[Sender, WriteKey]:
+        """Set the sender a key belongs to, and the key; return both.
 
         Raises:
             UnknownSender: The key is not in the snapshot.
@@ -79,20 +76,23 @@ class Authenticator:
                 self._keys.clear()
             key = self._keys[write_key] = WriteKey(write_key)
         request.sender, request.key = sender, key
+        return sender, key
 
     def by_app_if_known(self, request: Request, app_id: str) -> None:
         """Set the app as sender if it is known; what the body says counts all the same."""
         request.sender = self._ring.of_app(app_id)
 
-    def by_app(self, request: Request, app_id: str) -> None:
-        """Set the app a touch names as its sender.
+    def by_app(self, request: Request, app_id: str) -> Sender:
+        """Set the app a touch names as its sender, and return it.
 
         Raises:
             UnknownSender: The app is not in the snapshot.
         """
-        request.sender = self._ring.of_app(app_id)
-        if request.sender is None:
+        # Set even where there is none: the app of the query is not the sender of this touch.
+        sender = request.sender = self._ring.of_app(app_id)
+        if sender is None:
             raise UnknownSender(RejectionCode.AUTH_UNKNOWN_APP, "unknown or disabled app")
+        return sender
 
     def ask_again(self, request: Request, retry: Callable[[Request], None]) -> bool:
         """Have PostgreSQL asked once more, then call `retry`; False where that is pointless."""

@@ -30,8 +30,8 @@ OnOutcome = Callable[[Placement | None, RequestRefused | None], None]
 
 class _Pending:
     __slots__ = (
-        "app_id", "arrived", "error", "is_done", "items", "on_outcome", "placement",
-        "received_at_ms", "sent_at", "size", "topic",
+        "app_id", "arrived", "is_done", "items", "on_outcome", "placement", "received_at_ms",
+        "sent_at", "size", "topic",
     )  # fmt: skip
 
     def __init__(
@@ -54,11 +54,10 @@ class _Pending:
         self.sent_at = time.monotonic()
         self.is_done = False
         self.placement: Placement | None = None
-        self.error: Exception | None = None
 
     def on_done(self, placement: Placement | None, error: Exception | None) -> None:
+        del error  # whatever it is, nobody knows what became of the record
         self.placement = placement
-        self.error = error
         self.arrived(self)
 
 

@@ -29,12 +29,10 @@ def read_events(
             raise
         reading = _judge(request, mended, limits)
         request.original, body = body, mended
-    if request.sender is None:
-        authenticator.by_key(request, write_key_in(body))
-        rates.admit(request)
     sender = request.sender
-    if sender is None:  # by_key has raised
-        raise RequestRefused(RejectionCode.AUTH_MISSING_KEY, "no write key")
+    if sender is None:
+        sender, _ = authenticator.by_key(request, write_key_in(body))
+        rates.admit(request)
     body = redacted(request, body, sender.address_secret)
     if request.original and request.is_redacted:
         request.original = b""

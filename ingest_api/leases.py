@@ -5,7 +5,6 @@ Whatever befalls Valkey, requests go on: this task then forgives debts and asks 
 """
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -125,8 +124,3 @@ class Valkey:
         found = await self._script(keys=[PREFIX + one.name for one, _, _ in debts], args=values)
         numbers = [float(text) for text in found]
         return list(zip(numbers[::2], numbers[1::2], strict=True))
-
-    async def close(self) -> None:
-        """Let go of the connection."""
-        with contextlib.suppress(RedisError, OSError):
-            await self._client.aclose()

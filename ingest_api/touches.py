@@ -33,12 +33,10 @@ def read_touches_of(
     else:
         reading = read_parameters([*query, *_form_parameters(body)])
         request.original = request.original_of_parameters()
-    if request.sender is None or reading.app_id != app_in_query:
-        authenticator.by_app(request, reading.app_id)
-        rates.admit(request)
     sender = request.sender
-    if sender is None:  # by_app has raised
-        raise RequestRefused(RejectionCode.AUTH_UNKNOWN_APP, "no app")
+    if sender is None or reading.app_id != app_in_query:
+        sender = authenticator.by_app(request, reading.app_id)
+        rates.admit(request)
     if is_json:
         minimised = redacted(request, body, sender.address_secret)
         if minimised is not body:

@@ -1,6 +1,5 @@
 """What runs: one row per component, asked and not assumed."""
 
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
@@ -99,8 +98,3 @@ def _row(
         url=component.url(settings),
         version=component.version(settings) if is_ours else None,
     )
-
-
-def ready_names(rows: list[ComponentStatus]) -> Mapping[str, bool]:
-    """Return which components are ready."""
-    return {row.name: row.state == "running" for row in rows}

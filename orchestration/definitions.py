@@ -21,14 +21,6 @@ from assets import (
     scorecard,
 )
 from assets.checks import micro_batches
-from jobs.audits import audit_job
-from jobs.credit import credit_job
-from jobs.fraud import fraud_job
-from jobs.identity import identity_job
-from jobs.ingest import ingest_job
-from jobs.maintenance import maintenance_job
-from jobs.marts import marts_job
-from jobs.rebuild import rebuild_job
 from orchestration import credit_sensor, lost_runs, schedules, sensors
 from orchestration.resources import build_resources
 
@@ -59,16 +51,8 @@ defs = dg.Definitions(
         scorecard.scorecards,
     ],
     asset_checks=[*quality.table_checks, micro_batches.check_micro_batches],
-    jobs=[
-        ingest_job,
-        rebuild_job,
-        identity_job,
-        marts_job,
-        credit_job,
-        fraud_job,
-        audit_job,
-        maintenance_job,
-    ],
+    # One list: a job that is offered and not watched would not come back by itself.
+    jobs=lost_runs.JOBS,
     sensors=[
         sensors.stream_lag_sensor,
         sensors.late_copies_sensor,

@@ -2,13 +2,14 @@
 
 Dagster retries a run whose worker was killed. Where the code server dies with it, the one retry
 is attempted against nobody and is lost too: the run stays failed, and no error of ours is the
-reason. Landing and marts come back by their own sensors, because what they left undone is seen
-in the warehouse; audits, rebuilds and maintenance would wait for their next schedule.
+reason. Landing, marts and credit come back by their own sensors, because what they left undone is
+seen in the warehouse; audits, rebuilds and maintenance would wait for their next schedule.
 """
 
 import dagster as dg
 
 from jobs.audits import audit_job
+from jobs.credit import credit_job
 from jobs.fraud import fraud_job
 from jobs.identity import identity_job
 from jobs.ingest import ingest_job
@@ -17,7 +18,16 @@ from jobs.marts import marts_job
 from jobs.rebuild import rebuild_job
 from unmogrowp.clock import Clock
 
-JOBS = [ingest_job, rebuild_job, identity_job, marts_job, fraud_job, audit_job, maintenance_job]
+JOBS = [
+    ingest_job,
+    rebuild_job,
+    identity_job,
+    marts_job,
+    credit_job,
+    fraud_job,
+    audit_job,
+    maintenance_job,
+]
 REASON_TAG = "dagster/failure_reason"
 ATTEMPT_TAG = "unmogrowp/lost_attempt"
 STEP_FAILURE = "STEP_FAILURE"

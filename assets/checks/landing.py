@@ -21,7 +21,6 @@ RANGE_STATES = (
     "landed",
     "gap_accepted",
     "series_ended",
-    "rebuilt",
     "pruned",
     *get_args(Change),
 )

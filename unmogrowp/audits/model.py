@@ -1,6 +1,5 @@
 """What an audit compares and what it finds, before any of it is a row or a page."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -43,14 +42,6 @@ SENTENCES = {
     Identity.INSTALLS: "Every install has exactly one decision: attributed, or organic.",
     Identity.REVENUE: "All revenue that was received has a source, and no more than that.",
 }
-
-
-def total(amounts: Iterable[Amount]) -> Amount:
-    """Return a sum of counts or of money."""
-    found: Amount = 0
-    for amount in amounts:
-        found += amount
-    return found
 
 
 class Mode(StrEnum):

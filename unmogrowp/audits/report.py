@@ -19,7 +19,6 @@ from unmogrowp.audits.model import (
     Comparison,
     Identity,
     ReconciliationReport,
-    total,
 )
 from unmogrowp.audits.plot import hourly_plot
 from unmogrowp.clock import utc
@@ -159,9 +158,9 @@ def _identity_lines(report: ReconciliationReport) -> list[IdentityLine]:
                 SENTENCES[identity],
                 len(of_identity),
                 of_identity[0].left_name if of_identity else "",
-                total(one.left for one in summed),
+                sum(one.left for one in summed),
                 of_identity[0].right_name if of_identity else "",
-                total(one.right for one in summed),
+                sum(one.right for one in summed),
                 sum(1 for one in of_identity if one.is_open),
                 sum(1 for one in of_identity if one.difference and one.is_accepted),
             )
@@ -177,8 +176,8 @@ def _app_lines(report: ReconciliationReport) -> list[AppLine]:
         lines.append(
             AppLine(
                 app_id,
-                int(total(one.left for one in summed if one.identity == Identity.ITEMS)),
-                int(total(one.left for one in summed if one.identity == Identity.INSTALLS)),
+                int(sum(one.left for one in summed if one.identity == Identity.ITEMS)),
+                int(sum(one.left for one in summed if one.identity == Identity.INSTALLS)),
                 {
                     identity.value: sum(
                         1 for one in of_app if one.identity == identity and one.is_open

@@ -162,12 +162,12 @@ def decide(
         oldest = utc(now_ms).date() - timedelta(days=restatable)
         touched = _days(warehouse, finding, max(span_begin, oldest), span_end)
     number = next_number(warehouse)
-    for day in touched:
+    if touched:
         warehouse.run(
-            "mart/record_touched_day",
+            "audit/record_touched_days",
             {
-                "marts": ["attribution"],
-                "day": day,
+                "mart": "attribution",
+                "days": list(touched),
                 "state": "touched",
                 "watermark": number,
                 "reason": f"fraud_{action}",

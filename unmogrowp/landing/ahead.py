@@ -23,6 +23,8 @@ from unmogrowp.landing.staging import ITEMS, StagedTotals, Stager
 from unmogrowp.warehouse.client import Warehouse
 from unmogrowp.warehouse.publish import drop_abandoned_staging, staging_copy
 
+# The rows of raw.requests lie in a copy of the table of repaired requests: it has the same columns
+# and lies in memory; a copy of raw.requests itself would be written to disk.
 _COPIED = (REPAIRED, ITEMS, *(table for _, table in STAGING.items()))
 
 

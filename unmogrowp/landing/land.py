@@ -24,9 +24,9 @@ from unmogrowp.landing.range_landing import (
     RangeLanding,
     StagedRange,
     is_complete,
-    raw_counts,
     sums,
 )
+from unmogrowp.landing.range_writer import raw_counts
 from unmogrowp.landing.ranges import LandingRange, Ledger
 from unmogrowp.landing.reading import RangeReader, ReadRange
 from unmogrowp.landing.records import day_counts

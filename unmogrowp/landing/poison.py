@@ -18,7 +18,7 @@ from unmogrowp.landing.options import CleanTables
 from unmogrowp.warehouse.client import Params, Warehouse
 
 REPAIRED = "staging.repaired_requests"
-ITEMS = "staging.split_items"
+SPLIT_ITEMS = "staging.split_items"
 UNREADABLE = "parse.engine"
 MISCOUNTED = "record.item_count"
 
@@ -145,9 +145,9 @@ def _uncounted(
 
 def _take_back(warehouse: Warehouse, staged: CleanTables, requests: Sequence[SplitRequest]) -> None:
     """Remove what was staged of these requests."""
-    warehouse.execute(f"TRUNCATE TABLE {ITEMS}")
+    warehouse.execute(f"TRUNCATE TABLE {SPLIT_ITEMS}")
     rows = [{**request.place, "item_index": 0, "code": "", "bytes": b""} for request in requests]
-    warehouse.insert_arrow(ITEMS, pa.Table.from_pylist(rows, schema=_ITEM_SCHEMA), token="")
+    warehouse.insert_arrow(SPLIT_ITEMS, pa.Table.from_pylist(rows, schema=_ITEM_SCHEMA), token="")
     for table in (staged.events, staged.touches, staged.failed):
         warehouse.run("clean/drop_requests", {"table": table})
 
@@ -186,10 +186,10 @@ def _unreadable_items(
         if request.is_counted
         for index, item in enumerate(request.items)
     ]
-    warehouse.execute(f"TRUNCATE TABLE {ITEMS}")
+    warehouse.execute(f"TRUNCATE TABLE {SPLIT_ITEMS}")
     if rows:
         table = pa.Table.from_pylist(rows, schema=_ITEM_SCHEMA)
-        warehouse.insert_arrow(ITEMS, table, token="")
+        warehouse.insert_arrow(SPLIT_ITEMS, table, token="")
     found: dict[_Coordinates, set[int]] = {}
     for topic_id, partition, offset, frame, index in warehouse.named_rows("clean/unreadable_items"):
         found.setdefault((topic_id, partition, offset, frame), set()).add(index)
@@ -234,10 +234,10 @@ def _finite(value: object) -> object:
 def _insert_failed(
     warehouse: Warehouse, slice_params: Params, rows: list[dict[str, object]], target: str
 ) -> None:
-    warehouse.execute(f"TRUNCATE TABLE {ITEMS}")
+    warehouse.execute(f"TRUNCATE TABLE {SPLIT_ITEMS}")
     if rows:
         table = pa.Table.from_pylist(rows, schema=_ITEM_SCHEMA)
-        warehouse.insert_arrow(ITEMS, table, token="")
+        warehouse.insert_arrow(SPLIT_ITEMS, table, token="")
         warehouse.run("clean/stage_unreadable_items", {**slice_params, "target": target})
 
 

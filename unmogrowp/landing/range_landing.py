@@ -15,9 +15,9 @@ from unmogrowp.contracts.topics import Topic
 from unmogrowp.errors import AuditFailed
 from unmogrowp.landing import contract
 from unmogrowp.landing.ahead import StagedAhead
-from unmogrowp.landing.fault_points import FaultPoints, NoFaults
+from unmogrowp.landing.fault_points import FaultPoints
 from unmogrowp.landing.options import KEYED_TABLES, STAGING, CleanTables, LandingOptions
-from unmogrowp.landing.range_writer import RangeWriter
+from unmogrowp.landing.range_writer import RangeWriter, raw_counts
 from unmogrowp.landing.ranges import NO_DAY, LandingRange, Ledger
 from unmogrowp.landing.reading import ReadRange
 from unmogrowp.landing.records import DayCount, day_counts, number_rows, raw_table
@@ -153,9 +153,10 @@ class RangeLanding:
     ) -> list[DayCount]:
         is_repeat = rows is None
         if rows is None:
-            if is_complete(self._warehouse, landing_range):
+            held = raw_counts(self._warehouse, landing_range)
+            if sums(held) == _planned_sums(landing_range):
                 # The stream is not needed, nor may it have the records still.
-                return self._writer.raw_counts(landing_range)
+                return held
             rows = raw_table(self._read_again(landing_range))
         rows = number_rows(rows, landing_range.landing_seq)
         expected = day_counts(rows)
@@ -225,11 +226,6 @@ class RangeLanding:
         self._faults.reach("before:landed")
         self._ledger.mark_landed(landing_range, counts, self._clock.now_ms())
         self._faults.reach("after:landed")
-
-
-def raw_counts(warehouse: Warehouse, landing_range: LandingRange) -> list[DayCount]:
-    """Return what raw.requests holds of a range, per UTC day of receipt."""
-    return RangeWriter(warehouse, NoFaults()).raw_counts(landing_range)
 
 
 def is_complete(warehouse: Warehouse, landing_range: LandingRange) -> bool:

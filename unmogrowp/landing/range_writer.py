@@ -41,11 +41,6 @@ class RangeWriter:
         self._warehouse = warehouse
         self._faults = faults
 
-    def raw_counts(self, landing_range: LandingRange) -> list[DayCount]:
-        """Return what raw.requests holds of the range, per day."""
-        rows = self._warehouse.named_rows("landing/raw_day_counts", landing_range.slice_params())
-        return [DayCount(row[0], int(row[1]), int(row[2]), int(row[3])) for row in rows]
-
     def write_raw(
         self,
         landing_range: LandingRange,
@@ -67,7 +62,7 @@ class RangeWriter:
         Raises:
             AuditFailed: The table does not hold what was read; the range stays open.
         """
-        present = self.raw_counts(landing_range) if is_repeat else []
+        present = raw_counts(self._warehouse, landing_range) if is_repeat else []
         for attempt in ("raw", "raw/again"):
             held = {count.day for count in present}
             missing = [count.day for count in expected if count.day not in held]
@@ -81,7 +76,7 @@ class RangeWriter:
                 self._warehouse.insert_arrow(
                     "raw.requests", wanted, token=token, settings=ONE_BLOCK
                 )
-            present = self.raw_counts(landing_range)
+            present = raw_counts(self._warehouse, landing_range)
         if present != list(expected):
             raise AuditFailed(f"raw.requests holds {present} of {landing_range}, read {expected}")
 
@@ -171,6 +166,12 @@ class RangeWriter:
             },
         )
         return {day: int(count) for day, count in rows}
+
+
+def raw_counts(warehouse: Warehouse, landing_range: LandingRange) -> list[DayCount]:
+    """Return what raw.requests holds of a range, per UTC day of receipt."""
+    rows = warehouse.named_rows("landing/raw_day_counts", landing_range.slice_params())
+    return [DayCount(row[0], int(row[1]), int(row[2]), int(row[3])) for row in rows]
 
 
 def _of_days(rows: pa.Table, wanted: Sequence[date]) -> pa.Table:

@@ -37,7 +37,8 @@ class ReadRange:
 class RangeReader:
     """Reads ranges within the bounds of the options.
 
-    `next_number` is the landing_seq that the next range will get; 0 while nobody knows.
+    `next_number` is the landing_seq that the next range will get: the lander sets it to the number
+    after that of the range it has just planned. It is 0 before the first, while nobody knows.
     """
 
     def __init__(self, reader: StreamReader, options: LandingOptions) -> None:

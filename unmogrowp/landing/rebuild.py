@@ -13,7 +13,7 @@ import heapq
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import partial
 
@@ -23,11 +23,11 @@ from unmogrowp.landing import contract
 from unmogrowp.landing.fault_points import FaultPoints, NoFaults
 from unmogrowp.landing.land import AfterPublish, StagedRange
 from unmogrowp.landing.options import KEYED_TABLES, STAGING, CleanTables, LandingOptions
-from unmogrowp.landing.ranges import LandingRange, Ledger
-from unmogrowp.landing.staging import StagedTotals, Stager
+from unmogrowp.landing.ranges import Ledger
+from unmogrowp.landing.staging import Stager
 from unmogrowp.warehouse.client import Warehouse
 from unmogrowp.warehouse.content_hash import content_hash
-from unmogrowp.warehouse.ledger_numbers import next_number
+from unmogrowp.warehouse.ledger_numbers import next_number, take_number
 from unmogrowp.warehouse.publish import Partition, replace_partition, staging_copy
 
 log = logging.getLogger(__name__)
@@ -193,15 +193,12 @@ class Rebuilder:
                 == (current.topic, current.topic_id, current.partition)
                 and current.body_bytes + piece.body_bytes <= self._options.range_bytes
             ):
-                current = DaySlice(
-                    current.topic,
-                    current.topic_id,
-                    current.partition,
-                    current.start,
-                    piece.end,
-                    current.record_count + piece.record_count,
-                    current.item_count + piece.item_count,
-                    current.body_bytes + piece.body_bytes,
+                current = replace(
+                    current,
+                    end=piece.end,
+                    record_count=current.record_count + piece.record_count,
+                    item_count=current.item_count + piece.item_count,
+                    body_bytes=current.body_bytes + piece.body_bytes,
                 )
                 continue
             if current is not None:
@@ -214,16 +211,7 @@ class Rebuilder:
         self, day: date, tables: CleanTables, run: Stager, expected_items: int
     ) -> None:
         nothing = DaySlice("", "", 0, 0, 0, 0, 0, 0).params(day)
-        counted = run.totals(nothing)
-        totals = StagedTotals(
-            counted.events,
-            counted.touches,
-            counted.failed_items,
-            counted.failed_requests,
-            counted.duplicates,
-            counted.too_old,
-            expected_items,
-        )
+        totals = replace(run.totals(nothing), expected_items=expected_items)
         checks = contract.check_contract(self._warehouse, tables, totals, self._options)
         contract.record_results(self._warehouse, checks, day.isoformat(), self._clock.now_ms())
         contract.require(checks, f"the rebuild of {day}")
@@ -303,9 +291,9 @@ class Rebuilder:
     def _settle(self, rebuilt: RebuiltDay) -> None:
         """Take the number, so that marts know of the change, and clear the day from the queue."""
         now_ms = self._clock.now_ms()
-        nowhere = LandingRange(rebuilt.landing_seq, "", "", 0, 0, 0)
+        note = rebuilt.day.isoformat()
         self._faults.reach("before:rebuilt")
-        self._ledger.settle(nowhere, "rebuilt", rebuilt.day.isoformat(), now_ms)
+        take_number(self._warehouse, rebuilt.landing_seq, "rebuilt", note, now_ms)
         self._faults.reach("after:rebuilt")
         self._record_days([rebuilt.day], "built", rebuilt.landing_seq)
         self._faults.reach("after:built")
@@ -322,23 +310,6 @@ class Rebuilder:
                 "now_ms": self._clock.now_ms(),
             },
         )
-
-
-def rebuild_day(
-    warehouse: Warehouse,
-    day: date,
-    clock: Clock,
-    options: LandingOptions | None = None,
-    after_publish: Sequence[AfterPublish] = (),
-    *,
-    audit: Audit | None = None,
-    verify_lock: Callable[[], None] | None = None,
-) -> list[RebuiltDay]:
-    """Rebuild one day and what follows from it; see `Rebuilder.rebuild`."""
-    rebuilder = Rebuilder(
-        warehouse, clock, options, after_publish, audit=audit, verify_lock=verify_lock
-    )
-    return rebuilder.rebuild([day])
 
 
 def due_days(warehouse: Warehouse) -> list[date]:

@@ -65,13 +65,13 @@ class DayCount:
     body_bytes: int
 
 
-def raw_table(records: Sequence[StreamRecord], landing_seq: int = 0) -> pa.Table:
-    """Build the rows of `raw.requests`, in offset order; they may be numbered later.
+def raw_table(records: Sequence[StreamRecord]) -> pa.Table:
+    """Build the rows of `raw.requests`, in offset order; `number_rows` gives them their number.
 
     Bodies stay in batches of a few megabytes: one array of a whole range would be fresh memory
     each time, and touching it costs more than filling it.
     """
-    batches = [_batch(some, landing_seq) for some in _portions(records)]
+    batches = [_batch(some) for some in _portions(records)]
     return pa.Table.from_batches(batches, schema=RAW_SCHEMA)
 
 
@@ -110,8 +110,8 @@ def _portions(records: Sequence[StreamRecord]) -> Iterator[Sequence[StreamRecord
         yield records[start:]
 
 
-def _batch(records: Sequence[StreamRecord], landing_seq: int) -> pa.RecordBatch:
-    columns = zip(*(_row(record, landing_seq) for record in records), strict=True)
+def _batch(records: Sequence[StreamRecord]) -> pa.RecordBatch:
+    columns = zip(*(_row(record) for record in records), strict=True)
     arrays = [
         _array(values, column.type) for values, column in zip(columns, RAW_SCHEMA, strict=True)
     ]
@@ -124,7 +124,7 @@ def _array(values: Sequence[object], kind: pa.DataType) -> pa.Array:
     return pa.array(values, type=kind)
 
 
-def _row(record: StreamRecord, landing_seq: int) -> tuple[object, ...]:
+def _row(record: StreamRecord) -> tuple[object, ...]:
     """Return the values of one row in the order of `RAW_SCHEMA`; instants as epoch ms."""
     headers = dict(record.headers)
 
@@ -172,7 +172,7 @@ def _row(record: StreamRecord, landing_seq: int) -> tuple[object, ...]:
         detail,
         record.value,
         headers.get(Header.ORIGINAL, b""),
-        landing_seq,
+        0,  # landing_seq: `number_rows` fills it in
     )
 
 
@@ -184,10 +184,10 @@ def _number(value: bytes | None, least: int, greatest: int) -> int | None:
     return number if least <= number <= greatest else None
 
 
-def _rejected(value: bytes | None) -> list[dict[str, object]] | None:
+def _rejected(value: bytes) -> list[dict[str, object]] | None:
     """Return the pairs `index:code`; None when the header is malformed."""
     pairs: list[dict[str, object]] = []
-    for pair in (value or b"").decode("utf-8", "replace").split(","):
+    for pair in value.decode("utf-8", "replace").split(","):
         if not pair:
             continue
         index, _, code = pair.partition(":")

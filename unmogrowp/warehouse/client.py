@@ -8,7 +8,7 @@ import copy
 import io
 import json
 import re
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
@@ -125,18 +125,17 @@ class Warehouse:
     ) -> dict[str, Any]:
         """Execute one statement that returns no rows; return ClickHouse's own summary."""
         try:
-            result = self._command(sql, params, settings)
+            statement, values = _bound(sql, params)
+            result = self._client.command(
+                statement, parameters=values, settings=self._settings(settings)
+            )
         except (ClickHouseError, OSError) as error:
             raise _translate(error) from error
         return dict(getattr(result, "summary", {}) or {})
 
     def rows(self, sql: str, params: Params | None = None) -> list[tuple[Any, ...]]:
         """Return the rows of a query as tuples."""
-        try:
-            result = self._query(sql, params)
-        except (ClickHouseError, OSError) as error:
-            raise _translate(error) from error
-        return [tuple(row) for row in result.result_rows]
+        return [tuple(row) for row in self._query(sql, params).result_rows]
 
     def named_rows(self, name: str, params: Params | None = None) -> list[tuple[Any, ...]]:
         """Return the rows of a named query."""
@@ -144,10 +143,7 @@ class Warehouse:
 
     def records(self, sql: str, params: Params | None = None) -> list[dict[str, Any]]:
         """Return the rows of a query as dictionaries."""
-        try:
-            result = self._query(sql, params)
-        except (ClickHouseError, OSError) as error:
-            raise _translate(error) from error
+        result = self._query(sql, params)
         return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
 
     def scalar(self, sql: str, params: Params | None = None) -> Any:
@@ -158,10 +154,7 @@ class Warehouse:
         self, sql: str, params: Params | None = None
     ) -> tuple[list[str], list[tuple[Any, ...]]]:
         """Return the column names of a query and its rows."""
-        try:
-            result = self._query(sql, params)
-        except (ClickHouseError, OSError) as error:
-            raise _translate(error) from error
+        result = self._query(sql, params)
         return list(result.column_names), [tuple(row) for row in result.result_rows]
 
     def stream(self, sql: str) -> Iterator[bytes]:
@@ -212,13 +205,12 @@ class Warehouse:
         except (ClickHouseError, OSError) as error:
             raise _translate(error) from error
 
-    def _command(self, sql: str, params: Params | None, settings: Params | None) -> Any:
-        statement, values = _bound(sql, params)
-        return self._client.command(statement, parameters=values, settings=self._settings(settings))
-
     def _query(self, sql: str, params: Params | None) -> Any:
-        statement, values = _bound(sql, params)
-        return self._client.query(statement, parameters=values, settings=self._settings(None))
+        try:
+            statement, values = _bound(sql, params)
+            return self._client.query(statement, parameters=values, settings=self._settings(None))
+        except (ClickHouseError, OSError) as error:
+            raise _translate(error) from error
 
     def _settings(self, settings: Params | None) -> dict[str, Any]:
         merged = {**self._defaults, **(settings or {})}
@@ -290,9 +282,3 @@ def _translate(error: BaseException) -> Exception:
     if code == 0 and isinstance(error, OSError | OperationalError):
         return WarehouseUnavailable(message)
     return QueryFailed(message, code)
-
-
-def quoted_list(values: Sequence[str]) -> str:
-    """Return values as a literal for an `Array(String)` parameter."""
-    escaped = (value.replace("\\", "\\\\").replace("'", "\\'") for value in values)
-    return "[" + ",".join(f"'{value}'" for value in escaped) + "]"

@@ -9,7 +9,7 @@ from typing import Literal
 
 from unmogrowp.warehouse.client import Warehouse
 
-Change = Literal["stitched", "reviewed"]
+Change = Literal["rebuilt", "stitched", "reviewed"]
 
 
 def next_number(warehouse: Warehouse) -> int:

@@ -3,6 +3,7 @@
 import dagster as dg
 import pytest
 
+from jobs.credit import credit_job
 from jobs.ingest import ingest_job
 from jobs.marts import marts_job
 from orchestration.lost_runs import lost_runs
@@ -133,6 +134,12 @@ def test_a_run_that_failed_without_an_error_of_its_own_is_lost_after_a_minute(ho
     assert lost_runs(house.instance, now + 30) == []
     assert [lost.run_id for lost in lost_runs(house.instance, now + 90)] == [run.run_id]
     assert lost_runs(house.instance, now + 2 * 3600) == []
+
+
+def test_a_lost_run_of_credit_is_found_as_well(house):
+    run = add_run(house, credit_job, dg.DagsterRunStatus.FAILURE)
+    found = lost_runs(house.instance, house.clock.ms / 1000 + 90)
+    assert [lost.run_id for lost in found] == [run.run_id]
 
 
 def test_a_run_whose_step_failed_is_not_lost(house):

@@ -1,6 +1,6 @@
 -- One row per touch: typed, with the rules of time and of ids applied.
 -- Reads the slice of {source} (the columns of raw.requests), writes {target} (those of clean.touches).
--- Refused and uncountable items give no row here, as in clean/stage_events.
+-- Refused and uncountable items give no row here, as in clean/split_requests.
 INSERT INTO {target:Identifier}
     (app_id, touch_id, touch_type, media_source, campaign, campaign_id, adset, adset_id, ad, ad_id,
      site_id, sub_site_id, click_id, touch_at, received_at, time_flags, idfa, idfv, gaid, android_id,
