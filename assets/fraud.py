@@ -11,7 +11,7 @@ from assets.checks.runner import QualityRunner
 from assets.failures import RETRY_POLICY
 from assets.installs import INSTALLS
 from assets.locking import PipelineLock
-from assets.publishing import Recorder, published_days, reported
+from assets.publishing import Recorder, published_days, reported_under_each
 from assets.rulesets import RulesetBook
 from assets.tables import table_spec
 from unmogrowp.clock import Clock
@@ -66,12 +66,10 @@ def publish_fraud(
     """
     watermark = Ledger(warehouse).watermark()
     promotions = rulesets.read()
-    builds = []
-    waiting: BaselineNotReady | None = None
-    for ruleset in decided_on(promotions, day):
-        recorder = Recorder(quality, day)
+    waiting: list[BaselineNotReady] = []
 
-        def build(ruleset: Ruleset = ruleset, recorder: Recorder = recorder) -> Built | None:
+    def build(ruleset: Ruleset, recorder: Recorder) -> Built | None:
+        try:
             return BUILDS[table](
                 warehouse,
                 ruleset,
@@ -81,16 +79,14 @@ def publish_fraud(
                 recorder.audit(table),
                 promotions=promotions,
             )
-
-        try:
-            built = yield from reported(recorder, build)
         except BaselineNotReady as reason:
-            waiting = waiting or reason
-            continue
-        if built is not None:
-            builds.append(built)
-    if waiting is not None and not builds:
-        raise waiting
+            waiting.append(reason)
+            return None
+
+    found = yield from reported_under_each(decided_on(promotions, day), quality, day, build)
+    builds = [one for one in found if one is not None]
+    if waiting and not builds:
+        raise waiting[0]
     return builds
 
 

@@ -1,15 +1,15 @@
 """`unmogrowp device`: which identifiers are one device, and what that restated."""
 
 import json
+from contextlib import closing
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from unmogrowp.errors import ConfigurationError
+from cli.clickhouse import connect
 from unmogrowp.identity.story import Device, find_devices
 from unmogrowp.settings import load_settings
-from unmogrowp.warehouse.client import Warehouse
 
 _ROLES = {"joined": "", "attached": "seen with it", "shared": "seen with it and many others"}
 
@@ -31,22 +31,8 @@ def show_device(
 
     Example: unmogrowp device my_app 0f8fad5b-d9cb-469f-a165-70867728950e
     """
-    settings = load_settings()
-    if not settings.clickhouse.url:
-        raise ConfigurationError(
-            "no warehouse is known: start the stack with `unmogrowp up`, or set "
-            "UNMOGROWP_CLICKHOUSE__URL"
-        )
-    warehouse = Warehouse.connect(
-        settings.clickhouse.url,
-        settings.clickhouse.analyst_user,
-        settings.clickhouse.analyst_password.get_secret_value(),
-        read_only=True,
-    )
-    try:
+    with closing(connect(load_settings(), as_analyst=True)) as warehouse:
         devices = find_devices(warehouse, app_id, identifier)
-    finally:
-        warehouse.close()
     if as_json:
         typer.echo(json.dumps([one.as_json() for one in devices], indent=1, default=str))
         return

@@ -7,10 +7,8 @@ no id of the device: the network knows its own touches by their ids.
 """
 
 import base64
-import contextlib
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from unmogrowp.attribution.explain import Story
 from unmogrowp.attribution.story import RE_ENGAGEMENT
 from unmogrowp.attribution.words import duration
+from unmogrowp.control.private_files import made_once
 from unmogrowp.errors import ConfigurationError, PermanentError
 
 FORMAT = "unmogrowp.evidence/1"
@@ -148,19 +147,9 @@ def load_key(folder: Path) -> Ed25519PrivateKey:
         ConfigurationError: The file is there but holds no key.
     """
     file = folder / KEY_FILE
-    if not file.exists():
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = folder / f".{KEY_FILE}.{os.getpid()}"
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as opened:
-            opened.write(_text(Ed25519PrivateKey.generate().private_bytes_raw()))
-            opened.flush()
-            os.fsync(opened.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, file)  # unlike rename, fails when another process was first
-        draft.unlink()
+    text = made_once(file, lambda: _text(Ed25519PrivateKey.generate().private_bytes_raw()))
     try:
-        return Ed25519PrivateKey.from_private_bytes(base64.b64decode(file.read_text()))
+        return Ed25519PrivateKey.from_private_bytes(base64.b64decode(text))
     except ValueError as error:
         raise ConfigurationError(
             f"{file} holds no signing key; restore it from a backup"

@@ -181,17 +181,24 @@ def list_promotions(session: Session) -> list[Promotion]:
         )
         .order_by(RulesetPromotion.promotion_id)
     )
-    return [
-        Promotion(
-            one.promotion_id,
-            one.app_id,
-            _read(stored),
-            one.effective_from,
-            one.promoted_at,
-            one.promoted_by,
+    # A body may be large, and is validated as it is read: once, however often it was promoted.
+    read: dict[tuple[str, int], Ruleset] = {}
+    promotions = []
+    for one, stored in rows:
+        version = (stored.ruleset_id, stored.version)
+        if version not in read:
+            read[version] = _read(stored)
+        promotions.append(
+            Promotion(
+                one.promotion_id,
+                one.app_id,
+                read[version],
+                one.effective_from,
+                one.promoted_at,
+                one.promoted_by,
+            )
         )
-        for one, stored in rows
-    ]
+    return promotions
 
 
 def _refuse_two_versions(promotions: list[Promotion], ruleset: Ruleset, app_id: str) -> None:

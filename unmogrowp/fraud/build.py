@@ -16,13 +16,14 @@ from unmogrowp.fraud.distributions import judge_publishers
 from unmogrowp.fraud.installs import (
     CTIT_SHORT,
     EVENT_VELOCITY,
+    INSTALL_RULES,
     IP_DENSITY,
     InstallSignals,
     judge_installs,
     shortest_usual_ctit_ms,
 )
 from unmogrowp.fraud.publishers import AppBaseline, PublisherCounts, Verdict
-from unmogrowp.rulesets import FraudMode, Ruleset
+from unmogrowp.rulesets import Ruleset
 from unmogrowp.rulesets.assignment import Promotion, looked_back_on
 from unmogrowp.warehouse import named_queries
 from unmogrowp.warehouse.client import Warehouse
@@ -120,11 +121,12 @@ def judge_day(
     baseline only rules that need none speak. Arguments are those of `count_publishers`.
     """
     baselines = load_baselines(warehouse, ruleset.ruleset_id, day)
+    config_hash = ruleset.config_hash
     rows = [
         {
             "ruleset_id": ruleset.ruleset_id,
             "day": day,
-            "config_hash": ruleset.config_hash,
+            "config_hash": config_hash,
             **asdict(verdict),
         }
         for verdict in (
@@ -177,24 +179,19 @@ def _publisher_verdicts(
 def _install_verdicts(
     warehouse: Warehouse, ruleset: Ruleset, day: date, baselines: dict[str, AppBaseline]
 ) -> list[Verdict]:
-    rules = [one for one in ruleset.fraud if one.mode != FraudMode.OFF]
+    rules = [one for rule_id in INSTALL_RULES for one in ruleset.fraud_rules(rule_id)]
+    if not rules:
+        return []
 
     def floor(rule_id: str, name: str) -> float:
         """Return the lowest limit in use: what does not exceed it need not leave the engine."""
-        return min(
-            (
-                rule.limits[name]
-                for rule in rules
-                if rule.rule_id == rule_id and name in rule.limits
-            ),
-            default=float("inf"),
-        )
+        limits = [rule.limits for rule in ruleset.fraud_rules(rule_id)]
+        return min((one[name] for one in limits if name in one), default=float("inf"))
 
     usual_ms = [
         shortest_usual_ctit_ms(baseline, rule.limits["app_percentile"])
         for baseline in baselines.values()
-        for rule in rules
-        if rule.rule_id == CTIT_SHORT
+        for rule in ruleset.fraud_rules(CTIT_SHORT)
     ]
     signals = warehouse.records(
         named_queries.load("fraud/install_signals"),

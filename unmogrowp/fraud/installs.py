@@ -11,6 +11,7 @@ from unmogrowp.rulesets import FraudMode, FraudRule
 IP_DENSITY = "ip_density"
 EVENT_VELOCITY = "event_velocity"
 CTIT_SHORT = "click_injection.ctit_short"
+INSTALL_RULES = (IP_DENSITY, EVENT_VELOCITY, CTIT_SHORT)
 # Publishers whose quantile of click to install times says something.
 MIN_CTIT_COUNT = 100
 
@@ -61,7 +62,7 @@ def judge_installs(
         baselines: Frozen baselines by app; rules that need one are silent where there is none.
         rules: Rules of a ruleset; those that are off, or about something else, are passed over.
     """
-    used = [one for one in rules if one.mode != FraudMode.OFF]
+    used = [one for one in rules if one.mode != FraudMode.OFF and one.rule_id in INSTALL_RULES]
     usual = {
         (app_id, rule.mode): shortest_usual_ctit_ms(baseline, rule.limits["app_percentile"])
         for app_id, baseline in baselines.items()

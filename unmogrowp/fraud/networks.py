@@ -7,7 +7,7 @@ single listed address. No list comes with the project: licences and currency are
 
 import ipaddress
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -56,7 +56,7 @@ def read_networks(lines: Iterable[str], name: str) -> list[Network]:
     return found
 
 
-def covered_ranges(networks: Iterable[Network]) -> list[CoveredRange]:
+def covered_ranges(networks: Sequence[Network]) -> list[CoveredRange]:
     """Return which prefixes networks cover, and how much of each; ranges do not overlap."""
     wide: dict[int, list[tuple[int, int]]] = defaultdict(list)
     narrow: dict[tuple[int, int], Fraction] = defaultdict(Fraction)
@@ -86,12 +86,12 @@ def replace_list(
     Installs decided before keep their verdicts until their day is built again.
     """
     rows = list(ranges)
+    if not rows:
+        warehouse.execute(
+            f"ALTER TABLE {TABLE} DROP PARTITION {{name:String}}", {"name": list_name}
+        )
+        return 0
     with staging_copy(warehouse, TABLE) as staging:
-        if not rows:
-            warehouse.execute(
-                f"ALTER TABLE {TABLE} DROP PARTITION {{name:String}}", {"name": list_name}
-            )
-            return 0
         count = len(rows)
         warehouse.insert_arrow(
             staging,

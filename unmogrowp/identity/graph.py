@@ -14,6 +14,7 @@ from unmogrowp.identity.builds import Build
 from unmogrowp.identity.components import Stitched, stitch
 from unmogrowp.identity.scratch import Scratch
 from unmogrowp.warehouse.client import Warehouse
+from unmogrowp.warehouse.contracts import check_sentences
 from unmogrowp.warehouse.quality import QualityResult
 
 # Numbers stand for nodes by hash; of ten million nodes two are equal once in 400,000 builds.
@@ -84,7 +85,13 @@ class Graph:
             "identity/stage_identities",
             {**names, "build_id": self._build.build_id, "target": names["wanted"]},
         )
-        self._require_contract()
+        self.checks = check_sentences(
+            self._warehouse,
+            "identity/check_identities",
+            "clean.identities",
+            "",
+            {"staging": names["wanted"], "limit": self._build.component_limit},
+        )
         if self._build.is_full and not self._warehouse.scalar(
             "SELECT count() FROM clean.identities"
         ):
@@ -137,33 +144,6 @@ class Graph:
             hubs=(nodes["neighbour_count"] > self._build.component_limit).to_numpy(),
         )
         return stitched, nodes["number"], nodes["neighbour_count"]
-
-    def _require_contract(self) -> None:
-        sentences, broken = self._warehouse.named_rows(
-            "identity/check_identities",
-            {"staging": self._tables["wanted"], "limit": self._build.component_limit},
-        )[0]
-        self.checks = [
-            QualityResult(
-                table="clean.identities",
-                partition_key="",
-                suite="contract",
-                sentence=sentence,
-                is_passed=count == 0,
-                unexpected_count=int(count),
-                observed=f"{count} rows break it",
-                expected="0 rows",
-            )
-            for sentence, count in zip(sentences, broken, strict=True)
-        ]
-        false = [one for one in self.checks if one.is_breach]
-        if false:
-            raise AuditFailed(
-                "clean.identities: "
-                + ", ".join(f"{one.sentence} is false for {one.unexpected_count}" for one in false)
-                + "; nothing was published",
-                self.checks,
-            )
 
 
 def _labels(stitched: Stitched, numbers: pl.Series, neighbour_counts: pl.Series) -> pa.Table:

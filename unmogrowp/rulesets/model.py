@@ -7,6 +7,7 @@ order of methods is written down a second time.
 
 import hashlib
 import json
+from collections import Counter
 from enum import StrEnum
 from typing import Self
 
@@ -168,8 +169,8 @@ class Ruleset(BaseModel):
 
     @model_validator(mode="after")
     def _overrides_and_fraud_rules_are_unambiguous(self) -> Self:
-        selectors = [one.selector for one in self.overrides]
-        twice = sorted({one for one in selectors if selectors.count(one) > 1})
+        selectors = Counter(one.selector for one in self.overrides)
+        twice = sorted(one for one, times in selectors.items() if times > 1)
         if twice:
             named = " ".join(part for part in twice[0] if part)
             raise ValueError(f"two overrides for {named}")

@@ -23,9 +23,24 @@ def check_contract(
     partition = "/".join(
         part for part in (str(params.get("ruleset_id", "")), day.isoformat()) if part
     )
-    sentences, broken = warehouse.rows(
-        named_queries.load(query), {**params, "staging": staging.removeprefix("staging.")}
-    )[0]
+    return check_sentences(
+        warehouse,
+        query,
+        table,
+        partition,
+        {**params, "staging": staging.removeprefix("staging.")},
+    )
+
+
+def check_sentences(
+    warehouse: Warehouse, query: str, table: str, partition: str, params: Mapping[str, Any]
+) -> list[QualityResult]:
+    """Return the result of every sentence of a check file; `partition` is '' for a whole table.
+
+    Raises:
+        AuditFailed: A sentence is false.
+    """
+    sentences, broken = warehouse.rows(named_queries.load(query), params)[0]
     results = [
         QualityResult(
             table=table,
@@ -42,7 +57,8 @@ def check_contract(
     false = [one for one in results if one.is_breach]
     if false:
         raise AuditFailed(
-            f"{table} {partition}: "
+            f"{table} {partition}".strip()
+            + ": "
             + ", ".join(f"{one.sentence} is false for {one.unexpected_count}" for one in false),
             results,
         )
