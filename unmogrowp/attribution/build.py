@@ -2,7 +2,7 @@
 
 A day is always built whole, from the clean layer, so a build knows nothing of the builds before
 it: the same rows come out in whatever order days are built and rows arrived. Memory is bounded
-by working in buckets of installs.
+by deciding installs in buckets.
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,10 @@ from datetime import date
 from typing import Any
 
 from unmogrowp.attribution import scratch
-from unmogrowp.attribution.candidates import CANDIDATES, consider, judge
+from unmogrowp.attribution.candidates import CANDIDATES
 from unmogrowp.attribution.device_lives import lives_of
 from unmogrowp.attribution.history import record_versions
+from unmogrowp.attribution.install_decisions import stage_installs
 from unmogrowp.attribution.primary import standing_params
 from unmogrowp.attribution.reach import reach_of
 from unmogrowp.attribution.reengagements import stage_reengagements
@@ -130,19 +131,12 @@ def build_attribution_day(
         params["has_own_windows"] = write_windows(warehouse, windows, ruleset, day)
         reach = reach_of(warehouse, ruleset, day)
         params.update(reach.params())
-        for bucket in range(reach.buckets):
-            bucket_params = {**params, "buckets": reach.buckets, "bucket": bucket}
-            _stage_installs(warehouse, ruleset, candidates, decisions, bucket_params)
-        installs = int(
-            warehouse.scalar(
-                "SELECT count() FROM mart.installs WHERE toDate(installed_at) = {day:Date}", params
-            )
-        )
+        key = (ruleset.ruleset_id, day)
+        stage_installs(warehouse, ruleset, reach, Partition(candidates, key), decisions, params)
         # Asked before openings are decided: of those no row is the truth as well.
-        is_complete = _count(warehouse, decisions) == installs
+        is_complete = _count(warehouse, decisions) == reach.installs
         if ruleset.reengagement.is_on:
             stage_reengagements(warehouse, ruleset, day, candidates, decisions, params)
-        key = (ruleset.ruleset_id, day)
         # Both are checked before either is published: decisions without their candidates could
         # not be explained.
         check_decisions = contract("mart/check_attributed_installs", DECISIONS, audit_decisions)
@@ -183,26 +177,6 @@ def build_attribution_day(
             )
         )
     return Built(day, watermark, published, tuple(checks))
-
-
-def _stage_installs(
-    warehouse: Warehouse, ruleset: Ruleset, candidates: str, decisions: str, params: dict[str, Any]
-) -> None:
-    """Decide the installs of one bucket."""
-    with (
-        scratch.subjects(warehouse) as subjects,
-        scratch.considered(warehouse) as considered,
-    ):
-        params = {**params, "subjects": scratch.bare(subjects)}
-        warehouse.execute(
-            f"INSERT INTO {subjects} {named_queries.load('mart/install_subjects')}", params
-        )
-        consider(warehouse, considered, params)
-        judge(warehouse, ruleset, considered, candidates, params)
-        warehouse.execute(
-            f"INSERT INTO {decisions} {named_queries.load('mart/attributed_installs')}",
-            {**params, "candidates": scratch.bare(candidates)},
-        )
 
 
 def _count(warehouse: Warehouse, table: str) -> int:

@@ -8,15 +8,17 @@ from unmogrowp.rulesets import Ruleset
 from unmogrowp.warehouse import named_queries
 from unmogrowp.warehouse.client import Warehouse
 
-# Touches in reach per statement. A million costs up to two thirds of a gigabyte at the peak; every
-# bucket reads all of them, so fewer buckets cost less (ADR 0054).
-ROWS_PER_BUCKET = 3_500_000
+# Touches in reach, by how many installs are matched at once: a million takes a fifth of a gigabyte.
+TOUCHES_PER_MATCH = 5_000_000
+# And how many are judged and decided at once: a million takes two fifths of a gigabyte at the peak.
+TOUCHES_PER_BUCKET = 2_000_000
 
 
 @dataclass(frozen=True)
 class Reach:
-    """Touches in reach of the conversions of one day under one ruleset."""
+    """Installs of one day and the touches in their reach under one ruleset."""
 
+    installs: int
     touches: int
     carried_ids: tuple[str, ...]
     """Columns of ids that any of them has a value in: what nobody carries need not be compared."""
@@ -25,9 +27,14 @@ class Reach:
     twice, because a copy within the horizon of deduplication was left out when it landed."""
 
     @property
+    def matches(self) -> int:
+        """Into how many parts the installs are cut to be matched."""
+        return max(1, -(-self.touches // TOUCHES_PER_MATCH))
+
+    @property
     def buckets(self) -> int:
-        """Into how many parts the installs of the day are cut, to bound memory."""
-        return max(1, -(-self.touches // ROWS_PER_BUCKET))
+        """Into how many parts what was matched is cut to be judged and decided."""
+        return self.matches * max(1, -(-self.touches // (TOUCHES_PER_BUCKET * self.matches)))
 
     def params(self) -> dict[str, Any]:
         """Return the parameters of `mart/considered_touches` that say what there is to match."""
@@ -45,7 +52,7 @@ def reach_of(warehouse: Warehouse, ruleset: Ruleset, day: date) -> Reach:
         ruleset: Says how far back and forward a touch may lie.
         day: UTC day of the conversions.
     """
-    touches, carried_ids, has_late = warehouse.rows(
+    installs, touches, carried_ids, has_late = warehouse.rows(
         named_queries.load("mart/touches_in_reach"),
         {
             "day": day,
@@ -53,4 +60,4 @@ def reach_of(warehouse: Warehouse, ruleset: Ruleset, day: date) -> Reach:
             "reach_after_ms": ruleset.after_slack_ms,
         },
     )[0]
-    return Reach(int(touches), tuple(carried_ids), bool(has_late))
+    return Reach(int(installs), int(touches), tuple(carried_ids), bool(has_late))

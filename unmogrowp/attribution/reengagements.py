@@ -49,7 +49,7 @@ def stage_reengagements(
         decisions: Staging table of decisions.
         given: Parameters of the SQL files as for installs.
     """
-    params = {**given, **_WITHOUT_INSTALL_RULES}
+    params = {**given, **_WITHOUT_INSTALL_RULES, "buckets": 1}
     with ExitStack() as stack:
         subjects = stack.enter_context(scratch.subjects(warehouse))
         params["subjects"] = scratch.bare(subjects)

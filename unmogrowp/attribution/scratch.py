@@ -116,7 +116,7 @@ considered = ScratchTable(
     " matched_by UInt16, place UInt8, window_ms Int64,"
     " eligible_touches LowCardinality(String), install_begin_at Nullable(DateTime64(3, 'UTC')),"
     " is_other_country Bool, unusable_ids UInt8, touch_ip_prefix LowCardinality(String),"
-    " install_ip_prefix LowCardinality(String))",
+    " install_ip_prefix LowCardinality(String), bucket UInt32)",
 )
 """Touches considered for conversions, before anything is judged; joined by their number here."""
 

@@ -197,19 +197,38 @@ def _checked_row_counts(
     return list(counts.values())
 
 
-def _swap(warehouse: Warehouse, partition: Partition, staging: str, *, is_empty: bool) -> None:
-    params = {f"p{index}": value for index, value in enumerate(partition.values)}
-    parts = ", ".join(
-        f"{{p{index}:{'Date' if isinstance(value, date) else 'String'}}}"
-        for index, value in enumerate(partition.values)
+def attach_partition(warehouse: Warehouse, partition: Partition, target: str) -> None:
+    """Add the rows of a partition to a table that is made alike; no row is copied or read.
+
+    Args:
+        warehouse: Where both tables are.
+        partition: Where the rows are; they stay there as well.
+        target: A table with the same columns and keys.
+    """
+    expression, params = _expression(partition)
+    warehouse.execute(
+        f"ALTER TABLE {target} ATTACH PARTITION {expression} FROM {partition.table}", params
     )
-    expression = parts if len(partition.values) == 1 else f"({parts})"
+
+
+def _swap(warehouse: Warehouse, partition: Partition, staging: str, *, is_empty: bool) -> None:
+    expression, params = _expression(partition)
     if is_empty:
         warehouse.execute(f"ALTER TABLE {partition.table} DROP PARTITION {expression}", params)
     else:
         warehouse.execute(
             f"ALTER TABLE {partition.table} REPLACE PARTITION {expression} FROM {staging}", params
         )
+
+
+def _expression(partition: Partition) -> tuple[str, dict[str, str | date]]:
+    """Return how a statement names the partition, and the parameters of that."""
+    params = {f"p{index}": value for index, value in enumerate(partition.values)}
+    parts = ", ".join(
+        f"{{{name}:{'Date' if isinstance(value, date) else 'String'}}}"
+        for name, value in params.items()
+    )
+    return parts if len(partition.values) == 1 else f"({parts})", params
 
 
 def _record(warehouse: Warehouse, published: Sequence[Published], state: str, now_ms: int) -> None:

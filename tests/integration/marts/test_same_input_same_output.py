@@ -119,14 +119,16 @@ def test_neither_row_order_nor_order_of_days_nor_repetition_changes_anything() -
     assert hashes() == first, "from scratch, rows and days shuffled"
 
 
-def test_buckets_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("touches_per_match", [5_000_000, 60])
+def test_buckets_change_nothing(touches_per_match: int, monkeypatch: pytest.MonkeyPatch) -> None:
     warehouse = engine()
     empty_tables(warehouse)
     markets = generate(60, 8)
     load(warehouse, markets)
     build_days(warehouse, days_of(markets))
     before = hashes()
-    monkeypatch.setattr("unmogrowp.attribution.reach.ROWS_PER_BUCKET", 20)
+    monkeypatch.setattr("unmogrowp.attribution.reach.TOUCHES_PER_BUCKET", 20)
+    monkeypatch.setattr("unmogrowp.attribution.reach.TOUCHES_PER_MATCH", touches_per_match)
     build_days(warehouse, days_of(markets))
     assert hashes() == before
 

@@ -8,24 +8,6 @@ WITH
             sipHash128(app_id, conversion_id) AS subject,
             count() AS candidate_count,
             countIf(rank > 0) AS eligible_count,
-            -- Column by column: a tuple of all would be copied value by value, and so in `refused`.
-            anyIf(touch_id, rank = 1) AS won_touch_id,
-            anyIf(media_source, rank = 1) AS won_media_source,
-            anyIf(campaign, rank = 1) AS won_campaign,
-            anyIf(campaign_id, rank = 1) AS won_campaign_id,
-            anyIf(adset, rank = 1) AS won_adset,
-            anyIf(ad, rank = 1) AS won_ad,
-            anyIf(site_id, rank = 1) AS won_site_id,
-            anyIf(touch_type, rank = 1) AS won_touch_type,
-            anyIf(touch_at, rank = 1) AS won_touch_at,
-            anyIf(match_type, rank = 1) AS won_match_type,
-            anyIf(is_time_assumed, rank = 1) AS won_is_time_assumed,
-            anyIf(age_ms, rank = 1) AS won_age_ms,
-            anyIf(window_ms, rank = 1) AS won_window_ms,
-            anyIf(matched_on, rank = 1) AS won_matched_on,
-            anyIf(tier, rank = 1) AS won_tier,
-            anyIf(is_retargeting, rank = 1) AS won_is_retargeting,
-            anyIf(fraud_verdicts, rank = 1) AS won_fraud_verdicts,
             arrayMap(
                 assist -> (assist.2, assist.3, assist.4, assist.5),
                 arraySort(groupArrayIf((rank, touch_id, media_source, touch_type, touch_at), rank > 1 AND rank <= 21))
@@ -51,8 +33,18 @@ WITH
                 fraud_verdicts
             ))) AS digest
         FROM staging.{candidates:Identifier}
-        WHERE subject IN (SELECT subject FROM staging.{subjects:Identifier})
         GROUP BY subject
+    ),
+    -- Joined, not aggregated: the states of all these columns for every subject leave the caches.
+    won AS
+    (
+        SELECT
+            sipHash128(app_id, conversion_id) AS subject,
+            touch_id, media_source, campaign, campaign_id, adset, ad, site_id, touch_type, touch_at,
+            match_type, is_time_assumed, age_ms, window_ms, matched_on, tier, is_retargeting,
+            fraud_verdicts
+        FROM staging.{candidates:Identifier}
+        WHERE rank = 1
     )
 SELECT
     {ruleset_id:String} AS ruleset_id,
@@ -61,21 +53,21 @@ SELECT
     i.install_id,
     i.device_key,
     i.installed_at,
-    if(i.kind = 'reinstall' AND c.won_is_retargeting, 're_attribution', i.kind) AS conversion_kind,
+    if(i.kind = 'reinstall' AND w.is_retargeting, 're_attribution', i.kind) AS conversion_kind,
     c.eligible_count = 0 AS is_organic,
     multiIf(NOT is_organic, '', c.candidate_count = 0, 'no_touch', c.refused[1]) AS organic_reason,
-    if(is_organic, 'organic', c.won_media_source) AS media_source,
-    c.won_campaign AS campaign,
-    c.won_campaign_id AS campaign_id,
-    c.won_adset AS adset,
-    c.won_ad AS ad,
-    c.won_site_id AS site_id,
-    c.won_touch_id AS touch_id,
-    c.won_touch_type AS touch_type,
-    if(is_organic, NULL, c.won_touch_at) AS touch_at,
-    c.won_match_type AS match_type,
-    if(is_organic OR c.won_is_time_assumed, NULL, c.won_age_ms) AS ctit_ms,
-    if(is_organic, NULL, c.won_window_ms) AS window_ms,
+    if(is_organic, 'organic', w.media_source) AS media_source,
+    w.campaign AS campaign,
+    w.campaign_id AS campaign_id,
+    w.adset AS adset,
+    w.ad AS ad,
+    w.site_id AS site_id,
+    w.touch_id AS touch_id,
+    w.touch_type AS touch_type,
+    if(is_organic, NULL, w.touch_at) AS touch_at,
+    w.match_type AS match_type,
+    if(is_organic OR w.is_time_assumed, NULL, w.age_ms) AS ctit_ms,
+    if(is_organic, NULL, w.window_ms) AS window_ms,
     c.candidate_count,
     c.eligible_count,
     c.assists,
@@ -91,10 +83,10 @@ SELECT
     concat(
         '{', i.evidence,
         if(is_organic, '', concat(
-            ',"matched_on":', toJSONString(c.won_matched_on),
-            ',"tier":', toString(c.won_tier),
-            ',"is_time_assumed":', if(c.won_is_time_assumed, 'true', 'false'),
-            if(empty(c.won_fraud_verdicts), '', concat(',"fraud_flags":', toJSONString(c.won_fraud_verdicts)))
+            ',"matched_on":', toJSONString(w.matched_on),
+            ',"tier":', toString(w.tier),
+            ',"is_time_assumed":', if(w.is_time_assumed, 'true', 'false'),
+            if(empty(w.fraud_verdicts), '', concat(',"fraud_flags":', toJSONString(w.fraud_verdicts)))
         )),
         if(c.candidate_count = c.eligible_count, '', concat(
             ',"best_refused":', toJSONString(c.refused[2]),
@@ -104,4 +96,5 @@ SELECT
     ) AS evidence
 FROM staging.{subjects:Identifier} AS i
 ANY LEFT JOIN considered AS c ON i.subject = c.subject
+ANY LEFT JOIN won AS w ON i.subject = w.subject
 WHERE i.is_decided AND (i.kind != 're_engagement' OR c.eligible_count > 0)

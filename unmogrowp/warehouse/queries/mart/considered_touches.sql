@@ -1,6 +1,7 @@
 -- Every touch that is considered for the installs or openings of {day} in staging.{subjects}, by its
 -- best method, in the order of the columns of the scratch table `considered`; nothing is judged yet.
--- Touch and install never meet without the app.
+-- Touch and install never meet without the app. What is judged together, one install, is in one of
+-- {buckets} buckets.
 --
 -- Windows and tiers are arrays in the order of {method_order}: -2 where the ruleset has no such
 -- rule, -1 where it is off. {windows} is a table with the arrays of media sources and campaigns that
@@ -276,7 +277,7 @@ WITH
           AND age_ms BETWEEN -{reach_after_ms:Int64} AND {reach_before_ms:Int64}
           AND subject NOT IN (SELECT subject FROM met_by_click)
     )
-SELECT rowNumberInAllBlocks() AS number, *
+SELECT rowNumberInAllBlocks() AS number, *, cityHash64(install_id) % {buckets:UInt32} AS bucket
 FROM
 (
     SELECT

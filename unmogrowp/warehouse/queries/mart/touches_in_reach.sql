@@ -1,9 +1,11 @@
--- What there is of touches that installs of {day} could be matched with, before any id is compared:
--- how many, which kinds of ids any of them carries, and whether any came more than a day late.
+-- What there is of installs of {day} and of touches that they could be matched with, before any id is
+-- compared: how many of both, which kinds of ids any touch carries, and whether any came more than a
+-- day late.
 WITH
     toUnixTimestamp64Milli(toDateTime64({day:Date}, 3, 'UTC')) AS day_ms,
     fromUnixTimestamp64Milli(day_ms - {reach_before_ms:Int64}, 'UTC') AS reach_start
 SELECT
+    (SELECT count() FROM mart.installs WHERE toDate(installed_at) = {day:Date}),
     count(),
     arrayMap(
         carried -> carried.1,
