@@ -8,6 +8,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from tests.parallel import FileByFile, in_order
 from tests.running_stack import RunningStack, open_folder, running_stack
 
 # A machine that does other work besides is slow at times; that is no fault of what is tested.
@@ -29,6 +30,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if times > 1 and metafunc.definition.get_closest_marker("kill") is not None:
         metafunc.fixturenames.append("round_number")
         metafunc.parametrize("round_number", range(1, times + 1), ids="round {}".format)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest."""
+    items[:] = in_order(items)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> FileByFile:
+    """Share tests out file by file."""
+    return FileByFile(config, log)
 
 
 @pytest.fixture(scope="module", autouse=True)
