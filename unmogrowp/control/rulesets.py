@@ -6,14 +6,17 @@ the one that counts is an act of its own, in the audit log with who, when, from 
 
 from datetime import date, datetime
 
+from pydantic import ValidationError
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from unmogrowp.control.apps import Refused, find_app
 from unmogrowp.control.audit_log import record_act
 from unmogrowp.control.tables import RulesetPromotion, StoredRuleset
+from unmogrowp.errors import PermanentError
 from unmogrowp.rulesets import PRESETS, Ruleset
 from unmogrowp.rulesets.assignment import EVERY_APP, Promotion, in_force, primary_of
+from unmogrowp.rulesets.policies import KEPT
 
 # Two promotions at once would each see what the other replaces; the number is only ours.
 _LOCK = 0x72756C65736574
@@ -216,7 +219,14 @@ def _refuse_two_versions(promotions: list[Promotion], ruleset: Ruleset, app_id: 
 
 
 def _read(stored: StoredRuleset) -> Ruleset:
-    return Ruleset.model_validate(stored.body)
+    try:
+        return Ruleset.model_validate(stored.body, context={KEPT: True})
+    except ValidationError as error:
+        reason = error.errors(include_url=False)[0]["msg"]
+        raise PermanentError(
+            f"{stored.ruleset_id} version {stored.version} was kept by an older engine, and this"
+            f" one cannot apply it: {reason}; add a version that it can apply, and promote that"
+        ) from error
 
 
 def _one_at_a_time(session: Session) -> None:

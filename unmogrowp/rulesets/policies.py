@@ -1,13 +1,19 @@
 """What a ruleset says beside its windows: reinstalls, re-engagement, likeness, fraud, sources."""
 
+import logging
 from enum import StrEnum
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 
 from unmogrowp.rulesets.durations import DAY_MS, MINUTE_MS
 from unmogrowp.rulesets.fraud_rules import FraudRuleDefinition, fraud_rule, fraud_rules
 
+log = logging.getLogger(__name__)
+
+# In the context of a validation: the ruleset is one that was kept, by an engine that may be older.
+# Its rules exist in their present version only, and refusing it would stop what it decides.
+KEPT = "is_kept"
 LONGEST_WINDOW_MS = 90 * DAY_MS
 # "For ever" of networks that never count a device twice; ten years keep sums within 64 bits.
 FOREVER_MS = 3_650 * DAY_MS
@@ -106,9 +112,23 @@ class FraudRule(Policy):
 
     @model_validator(mode="before")
     @classmethod
-    def _is_written_for_the_present(cls, given: Any) -> Any:
+    def _is_written_for_the_present(cls, given: Any, info: ValidationInfo) -> Any:
         known = fraud_rules().get(str(given.get("rule_id"))) if isinstance(given, dict) else None
-        return given if known is None else {"version": known.version, **given}
+        if known is None:
+            return given
+        written_for = given.get("version", known.version)
+        if (
+            (info.context or {}).get(KEPT)
+            and isinstance(written_for, int)
+            and written_for < known.version
+        ):
+            log.warning(
+                "%s was kept for version %s and is applied as it is now, in version %s: read what"
+                " changed in docs/fraud_rules.md, and add a new version of the ruleset",
+                known.code, written_for, known.version,
+            )  # fmt: skip
+            written_for = known.version
+        return {**given, "version": written_for}
 
     @model_validator(mode="after")
     def _is_in_the_catalogue(self) -> Self:

@@ -18,8 +18,11 @@ from unmogrowp.control.rulesets import (
     list_rulesets,
     promote_ruleset,
 )
+from unmogrowp.control.tables import StoredRuleset
+from unmogrowp.errors import PermanentError
 from unmogrowp.rulesets import OURS, Ruleset
 from unmogrowp.rulesets.assignment import primary_of
+from unmogrowp.rulesets.fraud_rules import fraud_rule
 
 NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 WHO = {"actor": "ada", "at": NOW}
@@ -83,6 +86,39 @@ def test_other_rules_need_another_version(opened: Session) -> None:
 def test_the_names_of_presets_are_taken(opened: Session) -> None:
     with pytest.raises(Refused, match="name of a preset"):
         add_ruleset(opened, mine().model_copy(update={"ruleset_id": "ours"}), **WHO)
+
+
+def keep_as_an_older_engine_did(opened: Session, **changes: object) -> None:
+    rule = {"rule_id": "ad_stacking", "version": 1, "mode": "flag", "parameters": {}, **changes}
+    body = mine().model_dump(mode="json") | {"fraud": [rule]}
+    opened.add(
+        StoredRuleset(
+            ruleset_id="mine",
+            version=1,
+            config_hash="of another engine",
+            body=body,
+            added_at=NOW,
+            added_by="ada",
+        )
+    )
+    opened.flush()
+    opened.expire_all()
+
+
+def test_a_kept_ruleset_outlives_a_change_of_its_rules_and_says_so(
+    opened: Session, caplog: pytest.LogCaptureFixture
+) -> None:
+    keep_as_an_older_engine_did(opened)
+    promote_ruleset(opened, "mine", DAY, **WHO)
+    (promotion,) = list_promotions(opened)
+    assert promotion.ruleset.fraud[0].version == fraud_rule("ad_stacking").version > 1
+    assert "ad_stacking was kept for version 1 and is applied as it is now" in caplog.text
+
+
+def test_a_kept_ruleset_that_means_nothing_any_more_is_named(opened: Session) -> None:
+    keep_as_an_older_engine_did(opened, parameters={"gone": 3})
+    with pytest.raises(PermanentError, match=r"mine version 1 was kept by an older engine.*gone"):
+        find_ruleset(opened, "mine")
 
 
 def test_what_is_not_there_is_refused(opened: Session) -> None:

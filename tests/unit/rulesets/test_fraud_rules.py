@@ -111,6 +111,8 @@ def test_a_rule_without_a_firing_threshold_is_refused():
 def test_a_ruleset_written_for_another_version_of_a_rule_is_refused():
     with pytest.raises(ValueError, match="is at version 1, this is written for version 2"):
         FraudRule(rule_id="mtti_outlier", version=2)
+    with pytest.raises(ValueError, match="is at version 2, this is written for version 1"):
+        FraudRule(rule_id="ad_stacking", version=1)
 
 
 @pytest.mark.parametrize("code", fraud_rules())
