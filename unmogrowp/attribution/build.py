@@ -124,8 +124,8 @@ def build_attribution_day(
         return check
 
     with ExitStack() as stack:
-        candidates = stack.enter_context(staging_copy(warehouse, CANDIDATES))
-        decisions = stack.enter_context(staging_copy(warehouse, DECISIONS))
+        candidates = stack.enter_context(staging_copy(warehouse, CANDIDATES, merges=False))
+        decisions = stack.enter_context(staging_copy(warehouse, DECISIONS, merges=False))
         windows = stack.enter_context(scratch.windows(warehouse))
         params["windows"] = windows
         params["has_own_windows"] = write_windows(warehouse, windows, ruleset, day)

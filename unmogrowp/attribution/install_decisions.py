@@ -70,7 +70,7 @@ def _decide_bucket(
         scratch.considered(warehouse) as of_bucket,
         scratch.subjects(warehouse) as subjects,
         # Of its own, so that its decisions read no candidates of the buckets before it.
-        staging_copy(warehouse, CANDIDATES) as judged,
+        staging_copy(warehouse, CANDIDATES, merges=False) as judged,
     ):
         warehouse.execute(
             f"INSERT INTO {of_bucket} SELECT * FROM {considered}"  # noqa: S608 (our own names)

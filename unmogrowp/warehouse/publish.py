@@ -49,11 +49,22 @@ class Published:
 
 
 @contextlib.contextmanager
-def staging_copy(warehouse: Warehouse, table: str) -> Iterator[str]:
-    """Create an empty table like `table` for one run; drop it at the end, whatever happens."""
+def staging_copy(warehouse: Warehouse, table: str, *, merges: bool = True) -> Iterator[str]:
+    """Create an empty table like `table` for one run; drop it at the end, whatever happens.
+
+    Args:
+        warehouse: Where both are.
+        table: A table; what is to be large, of the MergeTree family.
+        merges: False leaves its parts as they are written. They are merged where they are
+            published, once and while nobody waits, instead of in part while the build goes on.
+    """
     staging = f"staging.{table.replace('.', '_')}{RUN_MARK}{uuid.uuid4().hex[:12]}"
     warehouse.execute(f"CREATE TABLE {staging} AS {table}")
     try:
+        if not merges:
+            warehouse.execute(
+                f"ALTER TABLE {staging} MODIFY SETTING max_bytes_to_merge_at_max_space_in_pool = 1"
+            )
         yield staging
     finally:
         warehouse.execute(f"DROP TABLE IF EXISTS {staging} SYNC")

@@ -13,7 +13,9 @@ FROM
     SELECT cityHash64('user', app_id, user_id)
     FROM mart.installs
     WHERE toDate(installed_at) = {day:Date} AND user_id != ''
-      AND (app_id, install_id) IN (SELECT app_id, install_id FROM staging.{owners:Identifier})
+      -- By number: an owner too many does no harm, and a set of strings is large.
+      AND cityHash64(app_id, install_id) IN
+          (SELECT cityHash64(app_id, install_id) FROM staging.{owners:Identifier})
     UNION ALL
     -- The install of a re-engagement is one of an earlier day.
     SELECT cityHash64('user', app_id, user_id)
