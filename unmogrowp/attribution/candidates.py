@@ -1,4 +1,4 @@
-"""Candidates of some subjects, installs or openings, in three steps: consider, suspect, judge."""
+"""Candidates of some subjects, installs or openings, in steps: match, consider, suspect, judge."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,16 +12,36 @@ from unmogrowp.warehouse.client import Warehouse
 CANDIDATES = "mart.attribution_candidates"
 
 
-def consider(warehouse: Warehouse, considered: str, params: Mapping[str, Any]) -> None:
-    """Write every touch that some subjects could be won by, before anything is judged.
+def match(warehouse: Warehouse, matched: str, buckets: int, params: Mapping[str, Any]) -> None:
+    """Write every touch that some subjects could be won by.
 
     Args:
         warehouse: Where touches are.
-        considered: Table made by `scratch.considered`.
+        matched: Table made by `scratch.matched`.
+        buckets: Into how many parts the subjects will be cut to be judged.
         params: Parameters of the SQL files; `subjects` names the scratch table of the subjects.
     """
     warehouse.execute(
-        f"INSERT INTO {considered} {named_queries.load('mart/considered_touches')}", params
+        f"INSERT INTO {matched} {named_queries.load('mart/matched_touches')}",
+        {**params, "buckets": buckets},
+    )
+
+
+def consider(
+    warehouse: Warehouse, matched: str, considered: str, bucket: int, params: Mapping[str, Any]
+) -> None:
+    """Write the matched touches of one bucket with what is known of their subjects.
+
+    Args:
+        warehouse: Where the tables are.
+        matched: Table that `match` filled.
+        considered: Table made by `scratch.considered`.
+        bucket: Which one.
+        params: Parameters of the SQL files; `subjects` names the scratch table of its subjects.
+    """
+    warehouse.execute(
+        f"INSERT INTO {considered} {named_queries.load('mart/considered_touches')}",
+        {**params, "matched": scratch.bare(matched), "bucket": bucket},
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from unmogrowp.attribution import scratch
-from unmogrowp.attribution.candidates import CANDIDATES, consider, judge
+from unmogrowp.attribution.candidates import CANDIDATES, consider, judge, match
 from unmogrowp.attribution.reach import Reach
 from unmogrowp.rulesets import Ruleset
 from unmogrowp.warehouse import named_queries
@@ -35,74 +35,47 @@ def stage_installs(
         decisions: Staging table of decisions.
         params: Parameters of the SQL files.
     """
-    if reach.buckets == 1:
-        with scratch.subjects(warehouse) as subjects, scratch.considered(warehouse) as considered:
-            named = _with_subjects(warehouse, subjects, params, 1, 0)
-            consider(warehouse, considered, {**named, "buckets": 1})
-            _decide(warehouse, ruleset, considered, candidates.table, decisions, named)
-        return
-    for match in range(reach.matches):
-        with scratch.considered(warehouse) as considered:
-            with scratch.subjects(warehouse) as subjects:
-                named = _with_subjects(warehouse, subjects, params, reach.matches, match)
-                consider(warehouse, considered, {**named, "buckets": reach.buckets})
+    for part in range(reach.matches):
+        with scratch.matched(warehouse) as matched, scratch.subjects(warehouse) as subjects:
+            named = {**params, "subjects": scratch.bare(subjects)}
+            _write_subjects(warehouse, subjects, reach.matches, part, named)
+            match(warehouse, matched, reach.buckets, named)
+            if reach.buckets == 1:
+                _decide(warehouse, ruleset, matched, 0, candidates.table, decisions, named)
+                return
             # The number of buckets is a multiple of that of matches: these are its own.
-            for bucket in range(match, reach.buckets, reach.matches):
-                _decide_bucket(
-                    warehouse,
-                    ruleset,
-                    considered,
-                    candidates,
-                    decisions,
-                    {**params, "buckets": reach.buckets, "bucket": bucket},
-                )
+            for bucket in range(part, reach.buckets, reach.matches):
+                _write_subjects(warehouse, subjects, reach.buckets, bucket, named)
+                # Of its own, so that its decisions read no candidates of the buckets before it.
+                with staging_copy(warehouse, CANDIDATES, merges=False) as judged:
+                    _decide(warehouse, ruleset, matched, bucket, judged, decisions, named)
+                    own = Partition(judged, candidates.values)
+                    attach_partition(warehouse, own, candidates.table)
 
 
-def _decide_bucket(
-    warehouse: Warehouse,
-    ruleset: Ruleset,
-    considered: str,
-    candidates: Partition,
-    decisions: str,
-    params: Mapping[str, Any],
+def _write_subjects(
+    warehouse: Warehouse, subjects: str, buckets: int, bucket: int, params: Mapping[str, Any]
 ) -> None:
-    with (
-        scratch.considered(warehouse) as of_bucket,
-        scratch.subjects(warehouse) as subjects,
-        # Of its own, so that its decisions read no candidates of the buckets before it.
-        staging_copy(warehouse, CANDIDATES, merges=False) as judged,
-    ):
-        warehouse.execute(
-            f"INSERT INTO {of_bucket} SELECT * FROM {considered}"  # noqa: S608 (our own names)
-            " WHERE bucket = {bucket:UInt32}",
-            params,
-        )
-        named = _with_subjects(warehouse, subjects, params, params["buckets"], params["bucket"])
-        _decide(warehouse, ruleset, of_bucket, judged, decisions, named)
-        attach_partition(warehouse, Partition(judged, candidates.values), candidates.table)
-
-
-def _with_subjects(
-    warehouse: Warehouse, subjects: str, params: Mapping[str, Any], buckets: int, bucket: int
-) -> dict[str, Any]:
-    """Write the installs of one bucket to `subjects`; return the parameters that name them."""
-    with_subjects = {**params, "subjects": scratch.bare(subjects)}
+    """Let `subjects` hold the installs of one bucket and no others."""
+    warehouse.execute(f"TRUNCATE TABLE {subjects}")
     warehouse.execute(
         f"INSERT INTO {subjects} {named_queries.load('mart/install_subjects')}",
-        {**with_subjects, "buckets": buckets, "bucket": bucket},
+        {**params, "buckets": buckets, "bucket": bucket},
     )
-    return with_subjects
 
 
 def _decide(
     warehouse: Warehouse,
     ruleset: Ruleset,
-    considered: str,
+    matched: str,
+    bucket: int,
     candidates: str,
     decisions: str,
     params: Mapping[str, Any],
 ) -> None:
-    judge(warehouse, ruleset, considered, candidates, params)
+    with scratch.considered(warehouse) as considered:
+        consider(warehouse, matched, considered, bucket, params)
+        judge(warehouse, ruleset, considered, candidates, params)
     warehouse.execute(
         f"INSERT INTO {decisions} {named_queries.load('mart/attributed_installs')}",
         {**params, "candidates": scratch.bare(candidates)},

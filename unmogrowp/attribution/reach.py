@@ -8,9 +8,9 @@ from unmogrowp.rulesets import Ruleset
 from unmogrowp.warehouse import named_queries
 from unmogrowp.warehouse.client import Warehouse
 
-# Touches in reach, by how many installs are matched at once: a million takes a fifth of a gigabyte.
-TOUCHES_PER_MATCH = 5_000_000
-# And how many are judged and decided at once: a million takes two fifths of a gigabyte at the peak.
+# Touches in reach whose installs are matched at once: a million takes an eighth of a gigabyte.
+TOUCHES_PER_MATCH = 10_000_000
+# And those whose installs are judged and decided at once: a million takes two fifths of one.
 TOUCHES_PER_BUCKET = 2_000_000
 
 
@@ -37,7 +37,7 @@ class Reach:
         return self.matches * max(1, -(-self.touches // (TOUCHES_PER_BUCKET * self.matches)))
 
     def params(self) -> dict[str, Any]:
-        """Return the parameters of `mart/considered_touches` that say what there is to match."""
+        """Return the parameters of `mart/matched_touches` that say what there is to match."""
         return {
             "carried_ids": list(self.carried_ids),
             "has_late_touches": self.has_late_touches,

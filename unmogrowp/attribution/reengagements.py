@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from unmogrowp.attribution import scratch
-from unmogrowp.attribution.candidates import CANDIDATES, consider, judge
+from unmogrowp.attribution.candidates import CANDIDATES, consider, judge, match
 from unmogrowp.attribution.openings import OPENINGS, stage_openings
 from unmogrowp.rulesets import Ruleset
 from unmogrowp.rulesets.durations import DAY_MS
@@ -49,7 +49,7 @@ def stage_reengagements(
         decisions: Staging table of decisions.
         given: Parameters of the SQL files as for installs.
     """
-    params = {**given, **_WITHOUT_INSTALL_RULES, "buckets": 1}
+    params = {**given, **_WITHOUT_INSTALL_RULES}
     with ExitStack() as stack:
         subjects = stack.enter_context(scratch.subjects(warehouse))
         params["subjects"] = scratch.bare(subjects)
@@ -67,8 +67,10 @@ def stage_reengagements(
         _write_subjects(
             warehouse, ruleset, subjects, earlier, first_day, last_day, params, is_decided=False
         )
+        matched = stack.enter_context(scratch.matched(warehouse))
+        match(warehouse, matched, 1, params)
         considered = stack.enter_context(scratch.considered(warehouse))
-        consider(warehouse, considered, params)
+        consider(warehouse, matched, considered, 0, params)
         answerable = stack.enter_context(scratch.considered(warehouse))
         warehouse.execute(
             f"INSERT INTO {answerable} {named_queries.load('mart/answerable_touches')}",

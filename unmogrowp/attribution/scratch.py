@@ -104,6 +104,18 @@ subjects = ScratchTable(
 """Installs or openings that are about to be decided. A subject is sorted and joined by a hash of
 128 bits of the two strings that name it: several times cheaper than the strings."""
 
+matched = ScratchTable(
+    "matched",
+    "(number UInt64, subject FixedString(16), touch_id String,"
+    " touch_type LowCardinality(String), media_source LowCardinality(String),"
+    " campaign LowCardinality(String), campaign_id LowCardinality(String),"
+    " adset LowCardinality(String), ad LowCardinality(String), site_id LowCardinality(String),"
+    " touch_at DateTime64(3, 'UTC'), is_retargeting Bool, is_time_assumed Bool, age_ms Int64,"
+    " matched_by UInt16, place UInt8, window_ms Int64, is_other_country Bool, unusable_ids UInt8,"
+    " touch_ip_prefix LowCardinality(String), bucket UInt32)",
+)
+"""Touches matched with many subjects at once, and in which bucket each subject is judged."""
+
 considered = ScratchTable(
     "considered",
     "(number UInt64, subject FixedString(16),"
@@ -116,7 +128,7 @@ considered = ScratchTable(
     " matched_by UInt16, place UInt8, window_ms Int64,"
     " eligible_touches LowCardinality(String), install_begin_at Nullable(DateTime64(3, 'UTC')),"
     " is_other_country Bool, unusable_ids UInt8, touch_ip_prefix LowCardinality(String),"
-    " install_ip_prefix LowCardinality(String), bucket UInt32)",
+    " install_ip_prefix LowCardinality(String))",
 )
 """Touches considered for conversions, before anything is judged; joined by their number here."""
 

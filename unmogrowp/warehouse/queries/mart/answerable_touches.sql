@@ -7,7 +7,7 @@ SELECT
     campaign_id, adset, ad, site_id, touch_at, is_retargeting, is_time_assumed, age_ms, matched_by,
     place, window_ms,
     if(could_win AND answered_by.3 != conversion_id, 'earlier_opening', eligible_touches),
-    install_begin_at, is_other_country, unusable_ids, touch_ip_prefix, install_ip_prefix, bucket
+    install_begin_at, is_other_country, unusable_ids, touch_ip_prefix, install_ip_prefix
 FROM
 (
     SELECT

@@ -58,4 +58,4 @@ SELECT
     ) AS evidence
 FROM mart.installs
 WHERE toDate(installed_at) = {day:Date}
-  AND cityHash64(install_id) % {buckets:UInt32} = {bucket:UInt32}
+  AND cityHash64(subject) % {buckets:UInt32} = {bucket:UInt32}
