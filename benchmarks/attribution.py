@@ -2,7 +2,7 @@
 
     python -m benchmarks.attribution                       1 M touches x 100 k installs
     python -m benchmarks.attribution --touches 3000000 --installs 300000
-    python -m benchmarks.attribution --growth [--plot FILE]    1, 3 and 10 M touches
+    python -m benchmarks.attribution --growth [--plot FILE]    1 to 20 M touches
 
 The subject is what runs every day: ruleset as data, all ids, buckets, staging, contract checks,
 publish. The floor is plain SQL written for one ruleset and this one market, straight into its

@@ -21,7 +21,7 @@ from unmogrowp.rulesets import OURS
 from unmogrowp.warehouse.client import Warehouse
 from unmogrowp.warehouse.migrator import Migrator
 
-MILLIONS = (1, 3, 10)
+MILLIONS = (1, 3, 10, 20)
 LONGEST_SECONDS = 3600
 
 
