@@ -13,8 +13,8 @@ from rich.progress import TimeRemainingColumn
 from rich.table import Table
 
 from cli.progress import counted
-from local_stack.secret_files import write_private
 from unmogrowp.clock import SystemClock
+from unmogrowp.control.private_files import write_private
 from unmogrowp.errors import ConfigurationError
 from unmogrowp.settings import Settings, load_settings
 from unmogrowp.simulator.folder import REQUESTS, read_manifest

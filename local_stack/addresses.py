@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from local_stack import postgres
 from local_stack.ports import LOOPBACK, choose_port, is_free
-from local_stack.secret_files import write_private
+from unmogrowp.control.private_files import write_private
 from unmogrowp.errors import ConfigurationError
 from unmogrowp.settings import PORT_FIELDS, Settings
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from local_stack.data_folder import DataFolder
 from local_stack.ports import LOOPBACK
-from local_stack.secret_files import write_private
+from unmogrowp.control.private_files import write_private
 from unmogrowp.settings import Settings
 
 TEMPLATES = Path(__file__).parent / "templates"

@@ -23,7 +23,8 @@ import psutil
 from local_stack import alone, os_user
 from local_stack.ports import LOOPBACK, any_free_port
 from local_stack.probes import postgres_is_ready
-from local_stack.secret_files import ensure_secret, write_private
+from local_stack.secret_files import ensure_secret
+from unmogrowp.control.private_files import write_private
 from unmogrowp.errors import ConfigurationError
 
 VERSION = "18.4"

@@ -21,7 +21,7 @@ from typing import Any
 from local_stack.alone import last_lines
 from local_stack.data_folder import DataFolder
 from local_stack.process_records import COMPONENT_MARK, HOME_MARK, ProcessRecords
-from local_stack.secret_files import write_private
+from unmogrowp.control.private_files import write_private
 from unmogrowp.errors import PermanentError
 
 PROJECT = Path(__file__).parent.parent

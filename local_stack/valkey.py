@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from local_stack.ports import LOOPBACK, is_free
-from local_stack.secret_files import write_private
+from unmogrowp.control.private_files import write_private
 
 VERSION = "9.1.2"
 

@@ -32,9 +32,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("round_number", range(1, times + 1), ids="round {}".format)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest."""
-    items[:] = in_order(items)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with what takes longest where processes share the tests out."""
+    if hasattr(config, "workerinput"):
+        items[:] = in_order(items)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> FileByFile:

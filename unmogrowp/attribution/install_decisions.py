@@ -1,8 +1,8 @@
 """Decides the installs of a day, in parts that fit into memory.
 
-Touches are matched with as many installs at once as one join can hold, because every match reads
-all touches in reach. What was matched is judged and decided in buckets of installs: a bucket is
-found in memory, so more of them cost little and need less at once (ADR 0054).
+Every match reads all touches in reach, so touches are matched with as many installs at once as
+memory allows. What was matched stays in memory and is judged and decided in buckets of installs,
+each with tables of its own: more buckets cost little and need less at once (ADR 0054).
 """
 
 from collections.abc import Mapping
@@ -45,6 +45,7 @@ def stage_installs(
                 return
             # The number of buckets is a multiple of that of matches: these are its own.
             for bucket in range(part, reach.buckets, reach.matches):
+                warehouse.execute(f"TRUNCATE TABLE {subjects}")
                 _write_subjects(warehouse, subjects, reach.buckets, bucket, named)
                 # Of its own, so that its decisions read no candidates of the buckets before it.
                 with staging_copy(warehouse, CANDIDATES, merges=False) as judged:
@@ -56,8 +57,7 @@ def stage_installs(
 def _write_subjects(
     warehouse: Warehouse, subjects: str, buckets: int, bucket: int, params: Mapping[str, Any]
 ) -> None:
-    """Let `subjects` hold the installs of one bucket and no others."""
-    warehouse.execute(f"TRUNCATE TABLE {subjects}")
+    """Write the installs of one bucket to `subjects`, which is empty."""
     warehouse.execute(
         f"INSERT INTO {subjects} {named_queries.load('mart/install_subjects')}",
         {**params, "buckets": buckets, "bucket": bucket},
