@@ -79,8 +79,9 @@ def built() -> None:
 
 def tail(install_id: str) -> str:
     rows = engine().rows(
-        "SELECT decision_id FROM mart.attributed_installs WHERE install_id = {id:String}",
-        {"id": install_id},
+        "SELECT decision_id FROM mart.attributed_installs"
+        " WHERE install_id = {id:String} AND ruleset_id = {ruleset:String}",
+        {"id": install_id, "ruleset": OURS.ruleset_id},
     )
     return f"This is decision {rows[0][0]} under ruleset ours ({OURS.config_hash[:12]})."
 
