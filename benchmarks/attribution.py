@@ -16,8 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.attribution_growth import measure_growth
-from benchmarks.attribution_market import DAY, write_market
+from benchmarks.attribution_growth import VERSIONS, measure_growth
+from benchmarks.attribution_market import DAY, merge_once, write_market
 from benchmarks.harness import (
     Comparison,
     arguments,
@@ -43,7 +43,6 @@ from unmogrowp.warehouse.client import Warehouse
 from unmogrowp.warehouse.content_hash import ContentHash, content_hash, hash_expression
 from unmogrowp.warehouse.migrator import Migrator
 
-VERSIONS = "mart.decision_versions"
 HISTORY_DAYS = 90
 
 
@@ -156,7 +155,7 @@ def _day_against_history(warehouse: Warehouse, devices: int, seed: int, runs: in
         sql("history_events"),
         {"day": DAY, "seed": seed, "devices": devices, "days": HISTORY_DAYS},
     )
-    warehouse.execute("OPTIMIZE TABLE clean.events FINAL")
+    merge_once(warehouse, ("clean.events",))
 
     def build() -> float:
         began = time.process_time()

@@ -1,10 +1,14 @@
 """Cost of attribution against rows: one process per size, so that no size pays for another.
 
-python -m benchmarks.attribution_growth --touches 3000000      one size, figures as JSON
+One size by hand, figures as JSON, `--folder FOLDER --touches 3000000` behind each:
+
+    python -m benchmarks.attribution_growth --generate
+    python -m benchmarks.attribution_growth
 """
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -12,9 +16,16 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.attribution_market import DAY, TOUCHES_PER_INSTALL, write_market
+from benchmarks.attribution_market import (
+    DAY,
+    TOUCHES_PER_INSTALL,
+    merge_once,
+    stop_merging,
+    write_market,
+)
 from benchmarks.harness import Figures, forget_peak, machine, peak_mib, publish
-from unmogrowp.attribution.build import build_attribution_day
+from unmogrowp.attribution.build import DECISIONS, build_attribution_day
+from unmogrowp.attribution.candidates import CANDIDATES
 from unmogrowp.attribution.reach import reach_of
 from unmogrowp.clock import SystemClock
 from unmogrowp.rulesets import OURS
@@ -23,6 +34,7 @@ from unmogrowp.warehouse.migrator import Migrator
 
 MILLIONS = (1, 3, 10, 20)
 LONGEST_SECONDS = 3600
+VERSIONS = "mart.decision_versions"
 
 
 def measure_growth(
@@ -33,19 +45,18 @@ def measure_growth(
     for millions in MILLIONS:
         touches = millions * 1_000_000
         say(f"growth: {touches:,} touches")
-        command = [sys.executable, "-m", __name__, "--touches", str(touches)]
-        ended = subprocess.run(
-            [*command, "--seed", str(seed), "--runs", str(runs)],
-            check=True,
-            stdout=subprocess.PIPE,
-            timeout=LONGEST_SECONDS,
-        )
-        figures.append(json.loads(ended.stdout))
+        with tempfile.TemporaryDirectory(prefix="unmogrowp-bench-") as folder:
+            given = [f"--folder={folder}", f"--touches={touches}", f"--seed={seed}"]
+            _python("--generate", *given)
+            # What the generator wrote is on the disk before anything is measured.
+            os.sync()
+            figures.append(json.loads(_python(*given, f"--runs={runs}")))
     lines = [
         f"growth: {one['touches']:,} touches, {one['installs']:,} installs,"
         f" {one['candidates']:,} candidates, {one['buckets']} buckets:"
         f" {one['cpu_seconds']:.1f} CPU seconds,"
         f" {one['cpu_seconds'] / one['touches'] * 1e6:.2f} a million touches,"
+        f" and {one['merge_cpu_seconds'] / one['touches'] * 1e6:.2f} when its rows are merged,"
         f" peak {one['peak_mib']:,} MiB"
         for one in figures
     ]
@@ -55,34 +66,54 @@ def measure_growth(
     return 0
 
 
-def measure(touches: int, seed: int, runs: int) -> Figures:
-    """Build a day of so many touches, and of a tenth of that in installs, a few times.
+def _python(*options: str) -> str:
+    """Run this module in a process of its own: what one leaves in memory is not the next one's."""
+    command = [sys.executable, "-m", __name__, *options]
+    ended = subprocess.run(
+        command, check=True, stdout=subprocess.PIPE, text=True, timeout=LONGEST_SECONDS
+    )
+    return ended.stdout
+
+
+def generate(folder: Path, touches: int, seed: int) -> None:
+    """Write a day of so many touches, and of a tenth of that in installs."""
+    warehouse = Warehouse.embedded(str(folder))
+    Migrator(warehouse).up()
+    write_market(warehouse, touches, touches // TOUCHES_PER_INSTALL, seed)
+    warehouse.close()
+
+
+def measure(folder: Path, touches: int, runs: int) -> Figures:
+    """Build the day that `generate` wrote, a few times.
 
     The processor seconds are those of the cheapest build: what other work on the machine adds to
-    them is not the build's. The peak is that of the largest, the process itself in it.
+    them is not the build's. Merging is the engine's, whenever it comes to it; how much of it a
+    build leaves is measured apart, as each of its rows merged once. The peak is that of the
+    largest build, the process itself in it.
     """
-    installs = touches // TOUCHES_PER_INSTALL
     spent, peak = [], 0
-    with tempfile.TemporaryDirectory(prefix="unmogrowp-bench-") as folder:
-        warehouse = Warehouse.embedded(folder)
-        Migrator(warehouse).up()
-        write_market(warehouse, touches, installs, seed)
-        buckets = reach_of(warehouse, OURS, DAY).buckets
-        for _ in range(runs):
-            warehouse.execute("TRUNCATE TABLE mart.decision_versions")
-            forget_peak()
-            began = time.process_time()
-            build_attribution_day(warehouse, OURS, DAY, 1, SystemClock())
-            spent.append(time.process_time() - began)
-            peak = max(peak, peak_mib())
-        candidates = int(warehouse.scalar("SELECT count() FROM mart.attribution_candidates"))
-        warehouse.close()
+    warehouse = Warehouse.embedded(str(folder))
+    stop_merging(warehouse)
+    reach = reach_of(warehouse, OURS, DAY)
+    for _ in range(runs):
+        warehouse.execute(f"TRUNCATE TABLE {VERSIONS}")
+        forget_peak()
+        began = time.process_time()
+        build_attribution_day(warehouse, OURS, DAY, 1, SystemClock())
+        spent.append(time.process_time() - began)
+        peak = max(peak, peak_mib())
+    began = time.process_time()
+    merge_once(warehouse, (CANDIDATES, DECISIONS, VERSIONS))
+    merged = time.process_time() - began
+    candidates = int(warehouse.scalar("SELECT count() FROM mart.attribution_candidates"))
+    warehouse.close()
     return {
         "touches": touches,
-        "installs": installs,
+        "installs": reach.installs,
         "candidates": candidates,
-        "buckets": buckets,
+        "buckets": reach.buckets,
         "cpu_seconds": min(spent),
+        "merge_cpu_seconds": merged,
         "peak_mib": peak,
     }
 
@@ -98,8 +129,10 @@ def draw(figures: Sequence[Figures], file: Path) -> None:
     cpu = [one["cpu_seconds"] for one in figures]
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 4))
     left.plot([0, touches[-1]], [0, cpu[0] / touches[0] * touches[-1]], "--", color="grey",
-              label="as many times the first")  # fmt: skip
-    left.plot(touches, cpu, "o-", label="measured")
+              label="as many times the first build")  # fmt: skip
+    left.plot(touches, cpu, "o-", label="the build")
+    merged = [spent + one["merge_cpu_seconds"] for spent, one in zip(cpu, figures, strict=True)]
+    left.plot(touches, merged, "o:", label="and its rows merged once")
     left.set(xlabel="million touches, ten for each install", ylabel="CPU seconds",
              title="A day decided with evidence", ylim=(0, None))  # fmt: skip
     left.legend()
@@ -116,13 +149,19 @@ def draw(figures: Sequence[Figures], file: Path) -> None:
 
 
 def main() -> int:
-    """Measure one size; return the exit code."""
+    """Generate or measure one size; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--touches", type=int, required=True)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--generate", action="store_true", help="write the market")
     options = parser.parse_args()
-    sys.stdout.write(json.dumps(measure(options.touches, options.seed, options.runs)) + "\n")
+    if options.generate:
+        generate(options.folder, options.touches, options.seed)
+    else:
+        figures = measure(options.folder, options.touches, options.runs)
+        sys.stdout.write(json.dumps(figures) + "\n")
     return 0
 
 

@@ -1,6 +1,6 @@
 """The market that attribution and credit are measured on."""
 
-import time
+from collections.abc import Iterable
 from datetime import date
 
 from benchmarks.harness import sql
@@ -12,25 +12,30 @@ TOUCHES_PER_INSTALL = 10
 
 
 def write_market(warehouse: Warehouse, touches: int, installs: int, seed: int) -> None:
-    """Write installs of DAY and the touches that reach them.
+    """Write installs of DAY and the touches that reach them, and let the engine come to rest.
 
-    Raises:
-        TimeoutError: The engine does not come to rest.
+    Each partition is one part then, and nothing is merged until `merge_once` is called: the engine
+    would go on merging what was generated, and what an earlier build published, while the next one
+    is measured.
     """
     params = {"day": DAY, "seed": seed, "installs": installs, "touches": touches}
     warehouse.execute(sql("market_installs"), params)
     warehouse.execute(sql("market_touches"), params)
-    settle(warehouse)
+    for table in ("mart.installs", "clean.touches"):
+        warehouse.execute(f"OPTIMIZE TABLE {table} FINAL")
+    stop_merging(warehouse)
 
 
-def settle(warehouse: Warehouse, longest_seconds: float = 600) -> None:
-    """Wait until the engine has merged what was written: that is not the cost of what comes next.
+def stop_merging(warehouse: Warehouse) -> None:
+    """Leave parts as they are in the tables there are."""
+    warehouse.execute("SYSTEM STOP MERGES")
 
-    Raises:
-        TimeoutError: It still merges after that time.
-    """
-    until = time.monotonic() + longest_seconds
-    while warehouse.scalar("SELECT count() FROM system.merges"):
-        if time.monotonic() > until:
-            raise TimeoutError("the engine still merges what was generated")
-        time.sleep(0.2)
+
+def merge_once(warehouse: Warehouse, tables: Iterable[str]) -> None:
+    """Merge every row of some tables once, each partition into one part."""
+    warehouse.execute("SYSTEM START MERGES")
+    try:
+        for table in tables:
+            warehouse.execute(f"OPTIMIZE TABLE {table} FINAL")
+    finally:
+        stop_merging(warehouse)

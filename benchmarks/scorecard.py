@@ -23,6 +23,7 @@ from ingest_api.options import CollectorOptions
 from unmogrowp.attribution.build import build_attribution_day, build_installs_day
 from unmogrowp.attribution.credit_build import build_credit_day
 from unmogrowp.attribution.journey_definitions import INSTALLS
+from unmogrowp.attribution.openings import build_openings_day
 from unmogrowp.attribution.touched_days import MARTS, mark_built
 from unmogrowp.contracts.receipts import receipt_secret
 from unmogrowp.contracts.topics import Topic
@@ -54,6 +55,11 @@ DAY_MS = 86_400_000
 START = date(2026, 3, 1)
 START_MS = int(datetime(2026, 3, 1, tzinfo=UTC).timestamp()) * 1000
 PROXY = "127.0.0.1"
+# As the preset, and people who come back are decided as well.
+RULESET = OURS.model_copy(
+    update={"reengagement": OURS.reengagement.model_copy(update={"is_on": True})}
+)
+REMARK = "Ruleset `ours` decides re-engagements here, which the preset of that name leaves off."
 # Rules about publishers need tens of installs of each within a week, and a farm has to be one.
 USERS = {"mature_app": 4_000, "fraud_heavy_launch": 10_000}
 
@@ -160,6 +166,8 @@ class House:
         for number in range(days):
             day = START + timedelta(days=number)
             build_installs_day(self.warehouse, day, watermark, self.clock)
+            if ruleset.reengagement.is_on:
+                build_openings_day(self.warehouse, day, watermark, self.clock)
             build_attribution_day(self.warehouse, ruleset, day, watermark, self.clock)
             # Identities that were joined touched these days; now they are built from all of it.
             mark_built(self.warehouse, MARTS, day, watermark, self.clock.now_ms())
@@ -191,7 +199,7 @@ def score_all(users: Mapping[str, int], seeds: list[int], days: int) -> list[Sco
             say(f"{app_id}: {manifest['counts']['requests']:,} requests, {refused} refused")
         house.land(START_MS + days * DAY_MS)
         say("landed")
-        house.decide(OURS, days)
+        house.decide(RULESET, days)
         say("decided")
         cards = [
             score_market(house.warehouse, folder / app_id, app_id) for app_id in names.values()
@@ -244,7 +252,7 @@ def main() -> None:
     cards = score_all(users, options.seeds, options.days)
     command = " ".join(["scripts/bench scorecard", *_unusual(parser, options)])
     plots = _write_plots(cards, options.markdown.with_suffix(""))
-    options.markdown.write_text(render_markdown(cards, command, plots), encoding="utf-8")
+    options.markdown.write_text(render_markdown(cards, command, plots, REMARK), encoding="utf-8")
     if options.html:
         options.html.write_text(render_html(cards), encoding="utf-8")
 

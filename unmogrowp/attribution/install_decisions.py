@@ -5,7 +5,7 @@ memory allows. What was matched stays in memory and is judged and decided in buc
 each with tables of its own: more buckets cost little and need less at once (ADR 0054).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from unmogrowp.attribution import scratch
@@ -35,32 +35,59 @@ def stage_installs(
         decisions: Staging table of decisions.
         params: Parameters of the SQL files.
     """
-    for part in range(reach.matches):
-        with scratch.matched(warehouse) as matched, scratch.subjects(warehouse) as subjects:
-            named = {**params, "subjects": scratch.bare(subjects)}
-            _write_subjects(warehouse, subjects, reach.matches, part, named)
-            match(warehouse, matched, reach.buckets, named)
-            if reach.buckets == 1:
-                _decide(warehouse, ruleset, matched, 0, candidates.table, decisions, named)
-                return
-            # The number of buckets is a multiple of that of matches: these are its own.
-            for bucket in range(part, reach.buckets, reach.matches):
-                warehouse.execute(f"TRUNCATE TABLE {subjects}")
-                _write_subjects(warehouse, subjects, reach.buckets, bucket, named)
-                # Of its own, so that its decisions read no candidates of the buckets before it.
-                with staging_copy(warehouse, CANDIDATES, merges=False) as judged:
-                    _decide(warehouse, ruleset, matched, bucket, judged, decisions, named)
-                    own = Partition(judged, candidates.values)
-                    attach_partition(warehouse, own, candidates.table)
+    if reach.buckets > 1:
+        _stage_in_parts(warehouse, ruleset, reach, candidates, decisions, params)
+        return
+    with scratch.subjects(warehouse) as subjects, scratch.matched(warehouse) as matched:
+        named = {**params, "subjects": scratch.bare(subjects)}
+        warehouse.execute(f"INSERT INTO {subjects} {_install_subjects()}", named)
+        match(warehouse, matched, 1, named)
+        _decide(warehouse, ruleset, matched, 0, candidates.table, decisions, named)
 
 
-def _write_subjects(
-    warehouse: Warehouse, subjects: str, buckets: int, bucket: int, params: Mapping[str, Any]
+def _stage_in_parts(
+    warehouse: Warehouse,
+    ruleset: Ruleset,
+    reach: Reach,
+    candidates: Partition,
+    decisions: str,
+    params: Mapping[str, Any],
 ) -> None:
-    """Write the installs of one bucket to `subjects`, which is empty."""
+    """Do what `stage_installs` does for a day that is too large to be decided at once."""
+    with scratch.day_subjects(warehouse) as day, scratch.subjects(warehouse) as subjects:
+        named = {**params, "subjects": scratch.bare(subjects)}
+        # Installs are read once, whatever the number of buckets.
+        warehouse.execute(
+            f"INSERT INTO {day} SELECT *, cityHash64(subject) % {{buckets:UInt32}} AS bucket"  # noqa: S608 (our own names)
+            f" FROM ({_install_subjects()})",
+            {**params, "buckets": reach.buckets},
+        )
+        for part in range(reach.matches):
+            # The number of buckets is a multiple of that of matches: these are its own.
+            own = range(part, reach.buckets, reach.matches)
+            with scratch.matched(warehouse) as matched:
+                _copy_subjects(warehouse, day, subjects, own)
+                match(warehouse, matched, reach.buckets, named)
+                for bucket in own:
+                    _copy_subjects(warehouse, day, subjects, (bucket,))
+                    # Of its own, so that its decisions read no candidates of other buckets.
+                    with staging_copy(warehouse, CANDIDATES, merges=False) as judged:
+                        _decide(warehouse, ruleset, matched, bucket, judged, decisions, named)
+                        staged = Partition(judged, candidates.values)
+                        attach_partition(warehouse, staged, candidates.table)
+
+
+def _install_subjects() -> str:
+    return named_queries.load("mart/install_subjects")
+
+
+def _copy_subjects(warehouse: Warehouse, day: str, subjects: str, buckets: Iterable[int]) -> None:
+    """Replace what is in `subjects` by the subjects of a day that are in some of its buckets."""
+    warehouse.execute(f"TRUNCATE TABLE {subjects}")
     warehouse.execute(
-        f"INSERT INTO {subjects} {named_queries.load('mart/install_subjects')}",
-        {**params, "buckets": buckets, "bucket": bucket},
+        f"INSERT INTO {subjects} SELECT * EXCEPT (bucket) FROM {day}"  # noqa: S608 (our own names)
+        " WHERE bucket IN {buckets:Array(UInt32)}",
+        {"buckets": list(buckets)},
     )
 
 

@@ -14,6 +14,8 @@ from unmogrowp.warehouse.client import Warehouse
 from unmogrowp.warehouse.publish import RUN_MARK
 
 _ON_DISK = "MergeTree ORDER BY tuple()"
+# Never merged: it is read a few times and gone.
+_BY_BUCKET = "MergeTree ORDER BY bucket SETTINGS max_bytes_to_merge_at_max_space_in_pool = 1"
 
 
 @dataclass(frozen=True)
@@ -87,9 +89,8 @@ keys = ScratchTable(
 )
 """Hashed ids that rows may carry."""
 
-subjects = ScratchTable(
-    "subjects",
-    "(subject FixedString(16), app_id LowCardinality(String),"
+_SUBJECT = (
+    "subject FixedString(16), app_id LowCardinality(String),"
     " conversion_id String, install_id String, device_key String,"
     " installed_at DateTime64(3, 'UTC'), kind LowCardinality(String), is_decided Bool,"
     " touches_after DateTime64(3, 'UTC'), eligible_touches LowCardinality(String),"
@@ -99,10 +100,16 @@ subjects = ScratchTable(
     " referrer_click_at Nullable(DateTime64(3, 'UTC')), is_referrer_time_assumed Bool,"
     " install_begin_at Nullable(DateTime64(3, 'UTC')), platform LowCardinality(String),"
     " country LowCardinality(String), ip_prefix LowCardinality(String), ip_hash String,"
-    " system_version String, evidence String)",
+    " system_version String, evidence String"
 )
+
+subjects = ScratchTable("subjects", f"({_SUBJECT})")
 """Installs or openings that are about to be decided. A subject is sorted and joined by a hash of
 128 bits of the two strings that name it: several times cheaper than the strings."""
+
+day_subjects = ScratchTable("day_subjects", f"({_SUBJECT}, bucket UInt32)", _BY_BUCKET)
+"""All installs of a large day, and in which bucket each is judged; on disk by bucket, so that one
+is read without the others."""
 
 matched = ScratchTable(
     "matched",

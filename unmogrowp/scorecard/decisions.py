@@ -4,6 +4,8 @@ An install is right when it goes to the media source that caused it, organic whe
 nowhere paid when it was made up. `exact` asks for the very touch.
 """
 
+import json
+
 import polars as pl
 
 from unmogrowp.scorecard.model import Score, Share
@@ -83,6 +85,28 @@ def by_evidence(rows: pl.DataFrame) -> tuple[Score, ...]:
     made_up = rows.filter(pl.col("caused_by") == "made up")
     scores.append(Score("made up, paid to nobody", recall=_share(made_up["is_right"])))
     return tuple(scores)
+
+
+def decides_returns(ruleset_body: str) -> bool:
+    """Return whether a ruleset decides re-engagements."""
+    return bool(json.loads(ruleset_body).get("reengagement", {}).get("is_on", False))
+
+
+def of_returns(truth: Truth, reengagements: pl.DataFrame) -> Score:
+    """Return how well people who were brought back are found, by the touch that did it.
+
+    Args:
+        truth: What is true.
+        reengagements: touch_id of every re-engagement that was decided.
+    """
+    true = truth.reengagements["touch_id"].unique()
+    decided = reengagements["touch_id"]
+    return Score(
+        "brought back by retargeting",
+        precision=_share(decided.is_in(true.to_list())),
+        recall=_share(true.is_in(decided.to_list())),
+        note="re-engagements; right is the very touch",
+    )
 
 
 def confusion(rows: pl.DataFrame) -> tuple[tuple[str, str, int], ...]:

@@ -18,6 +18,8 @@ first.
 - **Precision**: of what was decided (or flagged), how much is true.
 - **Recall**: of what is true, how much was decided (or flagged).
 - **The very touch**: the touch that won is the one that caused the install, not only its network.
+- **Brought back by retargeting**: re-engagements; right is only the very touch that brought somebody
+  back.
 - Fraud rules are precise when they fire at fraud of any kind; their recall counts only the kinds
   they aim at.
 - **In the wrong place**: the share of all installs that a model gives to another channel than the
@@ -29,7 +31,10 @@ first.
 
 
 def render_markdown(
-    cards: Sequence[Scorecard], command: str, plots: Mapping[str, Sequence[str]] | None = None
+    cards: Sequence[Scorecard],
+    command: str,
+    plots: Mapping[str, Sequence[str]] | None = None,
+    remark: str = "",
 ) -> str:
     """Return all scorecards as one page.
 
@@ -37,8 +42,9 @@ def render_markdown(
         cards: In the order in which they are shown; those of one shape are added up first.
         command: How the page is made anew.
         plots: Addresses of pictures per shape.
+        remark: What else is to be known of these markets or their rules.
     """
-    parts = [_HEAD.format(command=command)]
+    parts = [_HEAD.format(command=command), *([f"{remark}\n"] if remark else [])]
     for shape, group in by_shape(cards).items():
         parts += _shape(shape, group, (plots or {}).get(shape, ()))
     return "\n".join(parts)

@@ -38,7 +38,12 @@ def score_market(
             "send the market to this app and run `unmogrowp sync` first"
         )
     absent: list[str] = []
-    rules = _rules(warehouse, truth, decided, params, absent)
+    # Where several decided, the rules are those of the newest decision.
+    newest = decided.sort("installed_at")["config_hash"][-1]
+    bodies = warehouse.named_rows("scorecard/ruleset_body", {"config_hash": newest})
+    body = str(bodies[0][0]) if bodies else "{}"
+    rules = _rules(warehouse, truth, body, decided, params, absent)
+    returns = _returns(warehouse, truth, body, params, absent)
     scored = [one for one in (credit.complete_journeys(truth),) if one is not None]
     landed = _landed_credit(warehouse, truth, rows, params, absent)
     manifest = truth.manifest
@@ -51,7 +56,7 @@ def score_market(
         ruleset_id=", ".join(sorted(set(decided["ruleset_id"]))),
         installs=rows.height,
         decisions=decisions.by_match_type(rows),
-        evidence=decisions.by_evidence(rows),
+        evidence=(*decisions.by_evidence(rows), *returns),
         confusion=decisions.confusion(rows),
         rules=rules,
         credit=(*scored, *landed),
@@ -70,14 +75,12 @@ def missing_columns(warehouse: Warehouse, table: str, wanted: Sequence[str]) -> 
 def _rules(
     warehouse: Warehouse,
     truth: Truth,
+    body: str,
     decided: pl.DataFrame,
     params: dict[str, str],
     absent: list[str],
 ) -> tuple[Score, ...]:
-    # Where several decided, the rules are those of the newest decision.
-    newest = decided.sort("installed_at")["config_hash"][-1]
-    bodies = warehouse.named_rows("scorecard/ruleset_body", {"config_hash": newest})
-    rules = fraud.rules_of(str(bodies[0][0])) if bodies else []
+    rules = fraud.rules_of(body)
     if not rules:
         absent.append("fraud rules: the ruleset switches none on")
         return ()
@@ -90,6 +93,16 @@ def _rules(
         after = warehouse.frame(named_queries.load("scorecard/verdicts_after"), params)
     candidates = warehouse.frame(named_queries.load("scorecard/candidates"), params)
     return fraud.score_rules(truth, rules, candidates, decided, after)
+
+
+def _returns(
+    warehouse: Warehouse, truth: Truth, body: str, params: dict[str, str], absent: list[str]
+) -> tuple[Score, ...]:
+    if not decisions.decides_returns(body):
+        absent.append("re-engagements: the ruleset does not decide them")
+        return ()
+    found = warehouse.frame(named_queries.load("scorecard/reengagements"), params)
+    return (decisions.of_returns(truth, found),)
 
 
 def _landed_credit(

@@ -26,6 +26,7 @@ _NEEDED = {
         "is_retargeting", "is_delivered",
     ),
     "journeys": ("message_id", "media_source", "contribution"),
+    "reengagements": ("id_text", "media_source", "is_delivered"),
 }  # fmt: skip
 
 
@@ -39,12 +40,14 @@ class Truth:
 
     `installs` and `touches` hold what was delivered; touches have their `touch_id`, installs the
     `cause_touch_id` ('' without one) and `caused_by`: a media source, `organic`, or `made up`.
+    `reengagements` are people who were brought back, with the `touch_id` that did.
     """
 
     manifest: dict[str, Any]
     installs: pl.DataFrame
     touches: pl.DataFrame
     journeys: pl.DataFrame
+    reengagements: pl.DataFrame
 
 
 def read_truth(folder: Path, app_id: str) -> Truth:
@@ -71,6 +74,7 @@ def read_truth(folder: Path, app_id: str) -> Truth:
             raise NothingToScore(f"truth of {name} in {folder} lacks {', '.join(missing)}")
     installs = frames["installs"].filter("is_delivered")
     touches = frames["touches"].filter("is_delivered")
+    reengagements = frames["reengagements"].filter("is_delivered")
     return Truth(
         manifest,
         installs.with_columns(
@@ -83,11 +87,15 @@ def read_truth(folder: Path, app_id: str) -> Truth:
             .then(pl.lit("made up"))
             .otherwise(pl.lit(ORGANIC)),
         ),
-        touches.with_columns(
-            touch_id=pl.Series(touch_ids(touches["id_text"].to_list(), app_id), dtype=pl.String)
-        ),
+        _with_touch_ids(touches, app_id),
         frames["journeys"],
+        _with_touch_ids(reengagements, app_id),
     )
+
+
+def _with_touch_ids(frame: pl.DataFrame, app_id: str) -> pl.DataFrame:
+    ids = touch_ids(frame["id_text"].to_list(), app_id)
+    return frame.with_columns(touch_id=pl.Series(ids, dtype=pl.String))
 
 
 def touch_ids(texts: Sequence[str], app_id: str) -> list[str]:

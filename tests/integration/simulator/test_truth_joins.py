@@ -13,6 +13,7 @@ from tests.fakes.collector import FakeCollector
 from tests.fakes.landing import House
 from tests.fakes.simulated import APP_ID, START, collect
 from unmogrowp.attribution.build import build_attribution_day, build_installs_day
+from unmogrowp.attribution.openings import build_openings_day
 from unmogrowp.clock import utc
 from unmogrowp.fraud.build import judge_day
 from unmogrowp.rulesets import OURS
@@ -50,26 +51,28 @@ def busy(**intensities):
 
 
 class Landed:
-    """A market of 700 people, sent at its own times, landed and decided."""
+    """A market, sent at its own times, landed, and decided from one of its days on."""
 
-    def __init__(self, folder, market):
+    def __init__(self, folder, market, days=DAYS, users=700, ruleset=OURS, since=0):
         self.folder = folder
-        one = play(market, users=700, days=DAYS, start_ms=START, seed=3)
+        one = play(market, users=users, days=days, start_ms=START, seed=3)
         self.manifest = write_market(one, folder).manifest
         self.truth = {
             name: pl.read_parquet(folder / f"truth/{name}.parquet")
-            for name in ("installs", "touches")
+            for name in ("installs", "touches", "reengagements")
         }
         self.house = House()
         self.collector = FakeCollector(stream=self.house.stream)
         self.statuses = Counter(collect(folder, self.collector))
-        self.house.clock.ms = START + DAYS * DAY_MS
+        self.house.clock.ms = START + days * DAY_MS
         self.house.land()
         warehouse = self.house.warehouse
-        for day in range(DAYS):
+        for day in range(since, days):
             on = utc(START + day * DAY_MS).date()
             build_installs_day(warehouse, on, 10**9, self.house.clock)
-            build_attribution_day(warehouse, OURS, on, 10**9, self.house.clock)
+            if ruleset.reengagement.is_on:
+                build_openings_day(warehouse, on, 10**9, self.house.clock)
+            build_attribution_day(warehouse, ruleset, on, 10**9, self.house.clock)
 
     def frame(self, sql):
         return self.house.warehouse.frame(sql)
@@ -193,6 +196,12 @@ def test_stacks_malformed_ids_and_inhuman_pace_are_found_and_nobody_else(tmp_pat
     assert 0.05 < rules["malformed_id (flag)"].recall.value < 0.4
 
 
+def test_a_ruleset_that_decides_no_re_engagements_is_not_blamed_for_them(landed):
+    card = score_market(landed.house.warehouse, landed.folder, APP_ID)
+    assert "re-engagements: the ruleset does not decide them" in card.absent
+    assert not [one for one in card.evidence if one.subject.startswith("brought back")]
+
+
 def test_an_app_that_got_another_market_is_not_scored(landed):
     with pytest.raises(NothingToScore, match="has decided no install"):
         score_market(landed.house.warehouse, landed.folder, "another")
@@ -243,3 +252,25 @@ def materialize_scorecard(landed, pages, folder):
         run_config={"ops": {"scorecards": {"config": config}}},
         raise_on_error=False,
     )
+
+
+# The last one here: it lands another market where the others look for theirs. Nobody comes back
+# before eight days of silence.
+def test_people_who_were_brought_back_are_counted_by_the_touch_that_did_it(tmp_path):
+    market = busy()
+    networks = tuple(
+        one.model_copy(update={"retargeting_share": 0.8} if one.retargeting_campaign else {})
+        for one in market.networks
+    )
+    is_on = OURS.reengagement.model_copy(update={"is_on": True})
+    ruleset = OURS.model_copy(update={"ruleset_id": "returns", "reengagement": is_on})
+    market = market.model_copy(update={"networks": networks})
+    landed = Landed(tmp_path, market, days=14, users=500, ruleset=ruleset, since=8)
+    brought_back = landed.truth["reengagements"].filter("is_delivered")
+    assert brought_back.height > 10
+    card = score_market(landed.house.warehouse, tmp_path, APP_ID, "returns")
+    (score,) = [one for one in card.evidence if one.subject.startswith("brought back")]
+    assert score.recall.total == brought_back.height
+    assert score.recall.value > 0.9
+    assert score.precision.value > 0.9
+    assert not [text for text in card.absent if "re-engagements" in text]

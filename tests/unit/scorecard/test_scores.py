@@ -73,6 +73,7 @@ def truth(journeys=None):
                 "contribution": [1.0] * 6,
             }
         ),
+        pl.DataFrame({"touch_id": ["t1", "t2", "t3"]}),
     )
 
 
@@ -119,6 +120,14 @@ def test_recall_by_evidence_counts_what_could_be_known(rows):
         "organic": Share(1, 2),
         "made up, paid to nobody": Share(1, 2),
     }
+
+
+def test_people_who_were_brought_back_are_found_by_the_touch_that_did_it():
+    score = decisions.of_returns(truth(), pl.DataFrame({"touch_id": ["t1", "t9", "t3", "t8"]}))
+    assert score.precision == Share(2, 4)
+    assert score.recall == Share(2, 3)
+    nobody = decisions.of_returns(truth(), pl.DataFrame(schema={"touch_id": pl.String}))
+    assert (nobody.precision, nobody.recall) == (Share(0, 0), Share(0, 3))
 
 
 def test_the_confusion_counts_every_install_once(rows):
@@ -267,7 +276,9 @@ def test_landed_credit_is_compared_day_by_day_and_made_up_installs_belong_to_nob
 
 def test_a_market_without_touches_has_no_credit_to_score():
     empty = truth()
-    nothing = Truth(empty.manifest, empty.installs, empty.touches.clear(), empty.journeys)
+    nothing = Truth(
+        empty.manifest, empty.installs, empty.touches.clear(), empty.journeys, empty.reengagements
+    )
     assert credit.complete_journeys(nothing) is None
 
 

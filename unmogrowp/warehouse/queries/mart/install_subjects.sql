@@ -1,6 +1,5 @@
--- Installs of {day} in one of {buckets} buckets as subjects of decisions, in the order of the columns
--- of the scratch table `subjects`: what a touch may have in common with each, and which touches may
--- win it. {user_id_length} is 0 where no rule looks at user ids.
+-- Installs of {day} as subjects of decisions, in the order of the columns of the scratch table
+-- `subjects`: what a touch may have in common with each, and which touches may win it. {user_id_length} is 0 where no rule looks at user ids.
 WITH
     -- Blank and all-zero ids match nothing: the clean layer removes them, this is the second lock.
     id -> if(trimBoth(id, '0-') = '', '', id) AS real,
@@ -58,4 +57,3 @@ SELECT
     ) AS evidence
 FROM mart.installs
 WHERE toDate(installed_at) = {day:Date}
-  AND cityHash64(subject) % {buckets:UInt32} = {bucket:UInt32}
