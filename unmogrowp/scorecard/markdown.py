@@ -18,8 +18,8 @@ first.
 - **Precision**: of what was decided (or flagged), how much is true.
 - **Recall**: of what is true, how much was decided (or flagged).
 - **The very touch**: the touch that won is the one that caused the install, not only its network.
-- **Brought back by retargeting**: re-engagements; right is only the very touch that brought somebody
-  back.
+- **Brought back by retargeting**: re-engagements; right is only the very touch that brought
+  somebody back.
 - Fraud rules are precise when they fire at fraud of any kind; their recall counts only the kinds
   they aim at.
 - **In the wrong place**: the share of all installs that a model gives to another channel than the

@@ -3,6 +3,9 @@
 -- Installed at most one hour after the previous kept one is the same install. A first event from a
 -- phone is an implied install, unless an Application Installed came before it or at most one hour
 -- after it (that one takes its place).
+--
+-- PREWHERE says nothing that WHERE does not: one short column decides what of all history is looked at
+-- closer, three times as fast as the pair does. The pair is what the primary key is searched by.
 WITH
     3600000 AS merge_ms,
     (kept, point) -> if(
@@ -40,6 +43,7 @@ FROM
             CAST((toUnixTimestamp64Milli(occurred_at), message_id, device_key),
                  'Tuple(Int64, String, String)') AS point
         FROM clean.events
+        PREWHERE device_key IN (SELECT device_key FROM staging.{devices:Identifier})
         WHERE event_name = 'Application Installed'
           AND (app_id, device_key) IN (SELECT app_id, device_key FROM staging.{devices:Identifier})
         UNION ALL
@@ -54,6 +58,7 @@ FROM
         (
             SELECT app_id, device_key, min((occurred_at, message_id)) AS first
             FROM clean.events
+            PREWHERE device_key IN (SELECT device_key FROM staging.{devices:Identifier})
             WHERE (app_id, device_key) IN (SELECT app_id, device_key FROM staging.{devices:Identifier})
               AND platform IN ('ios', 'android')
               AND NOT (event_name = 'Application Installed')

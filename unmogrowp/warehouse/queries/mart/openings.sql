@@ -62,6 +62,7 @@ WITH
         (
             SELECT app_id, device_key, max(occurred_at) AS last_at
             FROM clean.events
+            PREWHERE device_key IN (SELECT device_key FROM device_keys) -- as in mart/kept_installs
             WHERE occurred_at < first_at
               AND (app_id, device_key) IN (SELECT app_id, device_key FROM device_keys)
             GROUP BY app_id, device_key
