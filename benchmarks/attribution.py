@@ -73,13 +73,14 @@ def main() -> int:
 def _against_bare_sql(
     warehouse: Warehouse, installs: int, touches: int, seed: int, runs: int
 ) -> Comparison:
-    _say(f"generating {touches:,} touches and {installs:,} installs")
-    write_market(warehouse, touches, installs, seed)
     warehouse.execute("CREATE DATABASE IF NOT EXISTS floor")
     warehouse.execute(sql("floor_matched_table"))
     tables = {"candidates": CANDIDATES, "decisions": DECISIONS, "versions": VERSIONS}
     for name, table in tables.items():
         warehouse.execute(f"CREATE TABLE floor.{name} AS {table}")
+    _say(f"generating {touches:,} touches and {installs:,} installs")
+    # After the tables of the floor were made: they merge nothing either.
+    write_market(warehouse, touches, installs, seed)
     # The decisions are one statement in the subject too; the floor runs it without buckets, and
     # reads installs where they are.
     decide = (
@@ -93,8 +94,6 @@ def _against_bare_sql(
         **ruleset_params(OURS),
         **standing_params((), OURS.ruleset_id, DAY),
         "day": DAY,
-        "buckets": 1,
-        "bucket": 0,
     }
     peaks = {"subject": 0, "floor": 0}
 

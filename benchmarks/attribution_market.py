@@ -14,9 +14,9 @@ TOUCHES_PER_INSTALL = 10
 def write_market(warehouse: Warehouse, touches: int, installs: int, seed: int) -> None:
     """Write installs of DAY and the touches that reach them, and let the engine come to rest.
 
-    Each partition is one part then, and nothing is merged until `merge_once` is called: the engine
-    would go on merging what was generated, and what an earlier build published, while the next one
-    is measured.
+    Each partition is one part then, and the tables there are merge nothing more until `merge_once`
+    is called: the engine would go on merging what was generated, and what an earlier build
+    published, while the next one is measured.
     """
     params = {"day": DAY, "seed": seed, "installs": installs, "touches": touches}
     warehouse.execute(sql("market_installs"), params)
@@ -33,9 +33,9 @@ def stop_merging(warehouse: Warehouse) -> None:
 
 def merge_once(warehouse: Warehouse, tables: Iterable[str]) -> None:
     """Merge every row of some tables once, each partition into one part."""
-    warehouse.execute("SYSTEM START MERGES")
-    try:
-        for table in tables:
+    for table in tables:
+        warehouse.execute(f"SYSTEM START MERGES {table}")
+        try:
             warehouse.execute(f"OPTIMIZE TABLE {table} FINAL")
-    finally:
-        stop_merging(warehouse)
+        finally:
+            warehouse.execute(f"SYSTEM STOP MERGES {table}")

@@ -254,7 +254,7 @@ def main() -> None:
     plots = _write_plots(cards, options.markdown.with_suffix(""))
     options.markdown.write_text(render_markdown(cards, command, plots, REMARK), encoding="utf-8")
     if options.html:
-        options.html.write_text(render_html(cards), encoding="utf-8")
+        options.html.write_text(render_html(cards, REMARK), encoding="utf-8")
 
 
 if __name__ == "__main__":

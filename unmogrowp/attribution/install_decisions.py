@@ -56,10 +56,10 @@ def _stage_in_parts(
     """Do what `stage_installs` does for a day that is too large to be decided at once."""
     with scratch.day_subjects(warehouse) as day, scratch.subjects(warehouse) as subjects:
         named = {**params, "subjects": scratch.bare(subjects)}
-        # Installs are read once, whatever the number of buckets.
+        # Installs are read once, whatever the number of buckets; cut as mart/matched_touches does.
+        cut = "cityHash64(subject) % {buckets:UInt32} AS bucket"
         warehouse.execute(
-            f"INSERT INTO {day} SELECT *, cityHash64(subject) % {{buckets:UInt32}} AS bucket"  # noqa: S608 (our own names)
-            f" FROM ({_install_subjects()})",
+            f"INSERT INTO {day} SELECT *, {cut} FROM ({_install_subjects()})",  # noqa: S608 (our own)
             {**params, "buckets": reach.buckets},
         )
         for part in range(reach.matches):

@@ -11,9 +11,9 @@ from unmogrowp.scorecard.plot import bias_plot, share_plot
 PLOTTED_MODELS = ("first", "last", "linear", "time_decay", "markov_1", "shapley")
 
 
-def render_html(cards: Sequence[Scorecard]) -> str:
-    """Return the page."""
-    return _environment().get_template("scorecard.html.j2").render(cards=cards)
+def render_html(cards: Sequence[Scorecard], remark: str = "") -> str:
+    """Return the page; `remark` is what else is to be known of these markets or their rules."""
+    return _environment().get_template("scorecard.html.j2").render(cards=cards, remark=remark)
 
 
 def _environment() -> Environment:

@@ -26,7 +26,7 @@ _NEEDED = {
         "is_retargeting", "is_delivered",
     ),
     "journeys": ("message_id", "media_source", "contribution"),
-    "reengagements": ("id_text", "media_source", "is_delivered"),
+    "reengagements": ("id_text", "is_delivered"),
 }  # fmt: skip
 
 
@@ -40,7 +40,8 @@ class Truth:
 
     `installs` and `touches` hold what was delivered; touches have their `touch_id`, installs the
     `cause_touch_id` ('' without one) and `caused_by`: a media source, `organic`, or `made up`.
-    `reengagements` are people who were brought back, with the `touch_id` that did.
+    `reengagements` are all people who were brought back, with the `touch_id` that did it;
+    `is_delivered` says whether the event of their return was.
     """
 
     manifest: dict[str, Any]
@@ -74,7 +75,6 @@ def read_truth(folder: Path, app_id: str) -> Truth:
             raise NothingToScore(f"truth of {name} in {folder} lacks {', '.join(missing)}")
     installs = frames["installs"].filter("is_delivered")
     touches = frames["touches"].filter("is_delivered")
-    reengagements = frames["reengagements"].filter("is_delivered")
     return Truth(
         manifest,
         installs.with_columns(
@@ -89,7 +89,7 @@ def read_truth(folder: Path, app_id: str) -> Truth:
         ),
         _with_touch_ids(touches, app_id),
         frames["journeys"],
-        _with_touch_ids(reengagements, app_id),
+        _with_touch_ids(frames["reengagements"], app_id),
     )
 
 

@@ -1,6 +1,5 @@
 """A market through the real collector and landing: what arrives is what the truth says."""
 
-from collections import Counter
 from hashlib import sha256
 
 import dagster as dg
@@ -9,73 +8,14 @@ import pytest
 
 from assets.auditing import ReportFolder
 from assets.scorecard import scorecards
-from tests.fakes.collector import FakeCollector
-from tests.fakes.landing import House
-from tests.fakes.simulated import APP_ID, START, collect
-from unmogrowp.attribution.build import build_attribution_day, build_installs_day
-from unmogrowp.attribution.openings import build_openings_day
+from tests.fakes.simulated import APP_ID, START
+from tests.integration.simulator.landed import DAY_MS, DAYS, Landed, busy
 from unmogrowp.clock import utc
 from unmogrowp.fraud.build import judge_day
 from unmogrowp.rulesets import OURS
 from unmogrowp.scorecard.recording import record_scorecard
 from unmogrowp.scorecard.score import score_market
 from unmogrowp.scorecard.truth import NothingToScore
-from unmogrowp.simulator.folder import write_market
-from unmogrowp.simulator.generate import play
-from unmogrowp.simulator.shapes import shape
-
-DAYS = 3
-DAY_MS = 86_400_000
-
-
-def busy(**intensities):
-    """Return a market where much happens in three days; sites cheat as much as is said here."""
-    market = shape("fraud_heavy_launch")
-    behaviour = market.behaviour.model_copy(
-        update={"exposures_per_person_day": 1.2, "organic_installs_per_person_day": 0.02}
-    )
-    networks = tuple(
-        network.model_copy(
-            update={
-                "publishers": tuple(
-                    site.model_copy(
-                        update={"intensity": intensities.get(site.site_id, site.intensity)}
-                    )
-                    for site in network.publishers
-                )
-            }
-        )
-        for network in market.networks
-    )
-    return market.model_copy(update={"behaviour": behaviour, "networks": networks})
-
-
-class Landed:
-    """A market, sent at its own times, landed, and decided from one of its days on."""
-
-    def __init__(self, folder, market, days=DAYS, users=700, ruleset=OURS, since=0):
-        self.folder = folder
-        one = play(market, users=users, days=days, start_ms=START, seed=3)
-        self.manifest = write_market(one, folder).manifest
-        self.truth = {
-            name: pl.read_parquet(folder / f"truth/{name}.parquet")
-            for name in ("installs", "touches", "reengagements")
-        }
-        self.house = House()
-        self.collector = FakeCollector(stream=self.house.stream)
-        self.statuses = Counter(collect(folder, self.collector))
-        self.house.clock.ms = START + days * DAY_MS
-        self.house.land()
-        warehouse = self.house.warehouse
-        for day in range(since, days):
-            on = utc(START + day * DAY_MS).date()
-            build_installs_day(warehouse, on, 10**9, self.house.clock)
-            if ruleset.reengagement.is_on:
-                build_openings_day(warehouse, on, 10**9, self.house.clock)
-            build_attribution_day(warehouse, ruleset, on, 10**9, self.house.clock)
-
-    def frame(self, sql):
-        return self.house.warehouse.frame(sql)
 
 
 @pytest.fixture(scope="module")
@@ -252,25 +192,3 @@ def materialize_scorecard(landed, pages, folder):
         run_config={"ops": {"scorecards": {"config": config}}},
         raise_on_error=False,
     )
-
-
-# The last one here: it lands another market where the others look for theirs. Nobody comes back
-# before eight days of silence.
-def test_people_who_were_brought_back_are_counted_by_the_touch_that_did_it(tmp_path):
-    market = busy()
-    networks = tuple(
-        one.model_copy(update={"retargeting_share": 0.8} if one.retargeting_campaign else {})
-        for one in market.networks
-    )
-    is_on = OURS.reengagement.model_copy(update={"is_on": True})
-    ruleset = OURS.model_copy(update={"ruleset_id": "returns", "reengagement": is_on})
-    market = market.model_copy(update={"networks": networks})
-    landed = Landed(tmp_path, market, days=14, users=500, ruleset=ruleset, since=8)
-    brought_back = landed.truth["reengagements"].filter("is_delivered")
-    assert brought_back.height > 10
-    card = score_market(landed.house.warehouse, tmp_path, APP_ID, "returns")
-    (score,) = [one for one in card.evidence if one.subject.startswith("brought back")]
-    assert score.recall.total == brought_back.height
-    assert score.recall.value > 0.9
-    assert score.precision.value > 0.9
-    assert not [text for text in card.absent if "re-engagements" in text]

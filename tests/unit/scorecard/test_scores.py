@@ -73,7 +73,9 @@ def truth(journeys=None):
                 "contribution": [1.0] * 6,
             }
         ),
-        pl.DataFrame({"touch_id": ["t1", "t2", "t3"]}),
+        pl.DataFrame(
+            {"touch_id": ["t1", "t2", "t3", "t4"], "is_delivered": [True, True, True, False]}
+        ),
     )
 
 
@@ -123,8 +125,8 @@ def test_recall_by_evidence_counts_what_could_be_known(rows):
 
 
 def test_people_who_were_brought_back_are_found_by_the_touch_that_did_it():
-    score = decisions.of_returns(truth(), pl.DataFrame({"touch_id": ["t1", "t9", "t3", "t8"]}))
-    assert score.precision == Share(2, 4)
+    score = decisions.of_returns(truth(), pl.DataFrame({"touch_id": ["t1", "t9", "t3", "t4"]}))
+    assert score.precision == Share(3, 4)
     assert score.recall == Share(2, 3)
     nobody = decisions.of_returns(truth(), pl.DataFrame(schema={"touch_id": pl.String}))
     assert (nobody.precision, nobody.recall) == (Share(0, 0), Share(0, 3))

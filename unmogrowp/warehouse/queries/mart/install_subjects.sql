@@ -1,5 +1,6 @@
 -- Installs of {day} as subjects of decisions, in the order of the columns of the scratch table
--- `subjects`: what a touch may have in common with each, and which touches may win it. {user_id_length} is 0 where no rule looks at user ids.
+-- `subjects`: what a touch may have in common with each, and which touches may win it.
+-- {user_id_length} is 0 where no rule looks at user ids.
 WITH
     -- Blank and all-zero ids match nothing: the clean layer removes them, this is the second lock.
     id -> if(trimBoth(id, '0-') = '', '', id) AS real,
