@@ -14,6 +14,7 @@ from assets.rulesets import RulesetBook
 from assets.tables import table_spec
 from unmogrowp.attribution.build import build_attribution_day
 from unmogrowp.attribution.events import build_events_day
+from unmogrowp.attribution.history import VERSIONS
 from unmogrowp.attribution.openings import OPENINGS
 from unmogrowp.attribution.primary import rulesets_to_build
 from unmogrowp.clock import Clock
@@ -25,7 +26,6 @@ from unmogrowp.warehouse.day_build import Built
 
 CANDIDATES = "mart.attribution_candidates"
 DECISIONS = "mart.attributed_installs"
-VERSIONS = "mart.decision_versions"
 EVENTS = "mart.attributed_events"
 DIFF = "mart.attribution_diff"
 SNAPSHOTS = "audit.config_snapshots"

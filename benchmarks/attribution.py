@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.attribution_growth import VERSIONS, measure_growth
+from benchmarks.attribution_growth import measure_growth
 from benchmarks.attribution_market import DAY, merge_once, write_market
 from benchmarks.harness import (
     Comparison,
@@ -34,6 +34,7 @@ from unmogrowp.attribution.build import (
     build_installs_day,
 )
 from unmogrowp.attribution.candidates import CANDIDATES
+from unmogrowp.attribution.history import VERSIONS
 from unmogrowp.attribution.primary import standing_params
 from unmogrowp.attribution.ruleset_params import ruleset_params
 from unmogrowp.clock import SystemClock

@@ -26,6 +26,7 @@ from benchmarks.attribution_market import (
 from benchmarks.harness import Figures, forget_peak, machine, peak_mib, publish
 from unmogrowp.attribution.build import DECISIONS, build_attribution_day
 from unmogrowp.attribution.candidates import CANDIDATES
+from unmogrowp.attribution.history import VERSIONS
 from unmogrowp.attribution.reach import reach_of
 from unmogrowp.clock import SystemClock
 from unmogrowp.rulesets import OURS
@@ -34,7 +35,6 @@ from unmogrowp.warehouse.migrator import Migrator
 
 MILLIONS = (1, 3, 10, 20)
 LONGEST_SECONDS = 3600
-VERSIONS = "mart.decision_versions"
 
 
 def measure_growth(

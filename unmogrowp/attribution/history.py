@@ -9,6 +9,8 @@ from datetime import date
 
 from unmogrowp.warehouse.client import Warehouse
 
+VERSIONS = "mart.decision_versions"
+
 
 def record_versions(
     warehouse: Warehouse, ruleset_id: str, day: date, staged_decisions: str, now_ms: int

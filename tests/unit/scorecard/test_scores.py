@@ -334,6 +334,12 @@ def test_markdown_tables_have_as_many_cells_as_their_header(card):
         width = cells
 
 
+def test_a_remark_about_the_rules_stands_on_both_pages(card):
+    remark = "Rules of <ours> differ here."
+    assert "Rules of &lt;ours&gt; differ here." in render_html([card], remark)
+    assert remark in render_markdown([card], "make it", remark=remark)
+
+
 def test_markets_of_one_shape_are_added_up(card):
     pooled = {one.subject: one for one in pool([card.evidence, card.evidence])}
     assert pooled["all that ads caused"].recall == Share(4, 8)
